@@ -1,0 +1,96 @@
+/* arena: the memory of one turn.
+ *
+ * Guarantees: allocation moves a mark in one reservation and never calls the heap; what arena_alloc gives is zero and
+ * 16-byte aligned; after a big turn the pages beyond the first 1 MiB go back to the kernel.
+ * Leaves to others: a NULL when the reservation is used up, which the caller refuses with LZ_full or LZ_too_large. */
+#include "base.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+enum { ALIGN = 16, KEEP_BYTES = 1024 * 1024, PAGE_BYTES = 4096, HEAD_BYTES = 64 };
+
+/* Lives at the start of its own reservation. */
+struct arena {
+    size_t map_bytes;
+    size_t size;                     /* bytes for the user, behind the head                            */
+    size_t used;                     /* <= size, a multiple of ALIGN                                   */
+    size_t dirty;                    /* <= size; from here on no byte was handed out since it was zero */
+};
+static_assert(sizeof(struct arena) <= HEAD_BYTES, "the head fits in its place");
+static_assert(HEAD_BYTES % ALIGN == 0, "the first allocation is aligned");
+static_assert(KEEP_BYTES % PAGE_BYTES == 0, "what is kept is whole pages");
+
+static uint8_t *room(const struct arena *arena) { return (uint8_t *)(uintptr_t)arena + HEAD_BYTES; }
+static size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
+struct arena *arena_create(size_t bytes_max) {
+    LZ_ASSERT(bytes_max < SIZE_MAX / 2);
+    size_t size = round_up(bytes_max, ALIGN);
+    size_t map_bytes = round_up(HEAD_BYTES + size, PAGE_BYTES);
+    void *map = mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) lz_fatal("cannot reserve %zu bytes of address space", map_bytes);
+    struct arena *arena = map;
+    *arena = (struct arena){ .map_bytes = map_bytes, .size = size };
+    return arena;
+}
+
+void arena_destroy(struct arena **arena_p) {
+    struct arena *arena = *arena_p;
+    *arena_p = NULL;
+    if (!arena) return;
+    int failed = munmap(arena, arena->map_bytes);
+    LZ_ASSERT(!failed);
+}
+
+void *arena_alloc_raw(struct arena *arena, size_t bytes) {
+    if (bytes > arena->size - arena->used) return NULL;
+    uint8_t *start = room(arena) + arena->used;
+    arena->used += round_up(bytes, ALIGN);
+    LZ_ASSERT(arena->used <= arena->size);
+    if (arena->used > arena->dirty) arena->dirty = arena->used;
+    return start;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes) {
+    size_t before = arena->used, dirty = arena->dirty;
+    uint8_t *start = arena_alloc_raw(arena, bytes);
+    /* Pages that were never handed out are zero already: touching them here would only cost. */
+    if (start && dirty > before) memset(start, 0, arena->used < dirty ? arena->used - before : dirty - before);
+    return start;
+}
+
+void *arena_copy(struct arena *arena, const void *data, size_t bytes) {
+    void *copy = arena_alloc_raw(arena, bytes);
+    if (copy && bytes > 0) memcpy(copy, data, bytes);
+    return copy;
+}
+
+size_t arena_used(const struct arena *arena) { return arena->used; }
+size_t arena_room(const struct arena *arena) { return arena->size - arena->used; }
+
+void arena_reset(struct arena *arena) {
+    arena->used = 0;
+    size_t end = round_up(HEAD_BYTES + arena->dirty, PAGE_BYTES);
+    if (end <= KEEP_BYTES) return;
+    /* If the kernel will not take them back they simply stay dirty, and are zeroed by hand when used again. */
+    if (madvise((uint8_t *)arena + KEEP_BYTES, end - KEEP_BYTES, MADV_DONTNEED) == 0) arena->dirty = KEEP_BYTES - HEAD_BYTES;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = len < 0 ? NULL : arena_alloc_raw(arena, (size_t)len + 1);
+    if (text) vsnprintf(text, (size_t)len + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+void arena_rewind(struct arena *arena, size_t mark) {
+    LZ_ASSERT(mark <= arena->used && mark % ALIGN == 0);
+    arena->used = mark;
+}

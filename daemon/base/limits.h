@@ -1,0 +1,53 @@
+/* Every maximum of the program has its name here, and a test that reaches it (tests/unit/test_limits.c). */
+#ifndef LZ_LIMITS_H
+#define LZ_LIMITS_H
+#include <assert.h>
+
+enum {
+    RECORD_BYTES_MAX     = 64 * 1024,     /* one record, packed                                      */
+    BATCH_BYTES_MAX      = 256 * 1024,    /* one protocol message; also ZMQ_MAXMSGSIZE               */
+    BATCH_FILL_BYTES     = 184 * 1024,    /* a batch closes here, so that one more record still fits */
+    BATCH_RECORDS_MAX    = 4096,          /* records in one batch                                    */
+    ENTRY_KEYS_MAX       = 64,            /* event keys in one feed entry                            */
+    ENTRY_BYTES_MAX      = 96 * 1024,     /* record bytes behind one feed entry                      */
+    REGISTER_KEY_MAX     = 64,            /* bytes in a register's key                               */
+    TARGETS_MAX          = 4096,          /* units one directive may name                            */
+    UNITS_MAX            = 8192,          /* rows of the divisions file                              */
+    CHILDREN_MAX         = 512,           /* enrolled children of one node                           */
+    SUBTREE_MAX          = 4096,          /* units below one node                                    */
+    PARENT_ENDPOINTS_MAX = 8,             /* addresses tried for the parent                          */
+    LINEAGE_SHOWN_MAX    = 1024,          /* epochs told in one hello                                */
+    LINEAGE_MAX          = 65536,         /* epochs (starts) of one store                            */
+    SUBJECT_MOVES_MAX    = 512,           /* moves that concern one subject and unit                 */
+    TEXT_BYTES_MAX       = 32 * 1024,     /* one text field                                          */
+    LABEL_BYTES_MAX      = 600,           /* a title or a name                                       */
+    NUMBER_BYTES_MAX     = 96,            /* a document number                                       */
+    AUTHOR_BYTES_MAX     = 64,
+    UNKNOWN_FIELDS_MAX   = 16,            /* fields of a newer version that we carry                 */
+    ASK_DRAFTS_MAX       = 1024,          /* records submitted by one ask                            */
+    ROWS_PER_ANSWER_MAX  = 512,           /* rows in one answer; the rest follows on request         */
+    ANSWER_BYTES_MAX     = 192 * 1024,
+    WATCHERS_MAX         = 16,            /* clients that watch at once                              */
+    TURN_RECORDS_MAX     = 8192,          /* records applied in one turn                             */
+    TURN_BYTES_MAX       = 4 * 1024 * 1024,
+    TURN_PACKETS_MAX     = 256,
+    TURN_SERVE_BYTES     = 2 * 1024 * 1024, /* repair batches composed in one turn, all followers    */
+    TURN_TIMERS_MAX      = 1024,          /* due entries judged in one turn                          */
+    WALK_SLICE           = 512,           /* records looked at per turn by a walk                    */
+    RECLAIM_SLICE        = 512,           /* records in one reclaim answer                           */
+    SERVE_PEERS_MAX      = 8,             /* followers repaired from disk at once                    */
+    WINDOW_BYTES         = 2 * 1024 * 1024, /* sent and not yet acknowledged, per feed               */
+    WINDOW_PUSHES        = 64,
+    SEND_QUEUE_BYTES     = 8 * 1024 * 1024, /* what one turn may leave to send                       */
+    WISH_KINDS_MAX       = 64,
+    PROCESS_EPOCH_BYTES  = 16,
+};
+
+static_assert(RECORD_BYTES_MAX + BATCH_FILL_BYTES < BATCH_BYTES_MAX, "a batch always takes one more record");
+static_assert(ENTRY_BYTES_MAX + RECORD_BYTES_MAX <= BATCH_FILL_BYTES, "a feed entry always fits in a batch");
+static_assert(ENTRY_KEYS_MAX <= BATCH_RECORDS_MAX, "a feed entry always fits in a batch");
+static_assert(TEXT_BYTES_MAX < RECORD_BYTES_MAX, "a text fits in a record");
+static_assert(TARGETS_MAX * 5 < RECORD_BYTES_MAX - TEXT_BYTES_MAX, "targets and a text fit in a record");
+static_assert(LINEAGE_SHOWN_MAX * 40 < BATCH_BYTES_MAX, "a hello fits in a packet");
+static_assert(WINDOW_BYTES >= 2 * BATCH_BYTES_MAX, "the window holds two batches");
+#endif
