@@ -1,0 +1,159 @@
+/* flow: the life of a turn here, and reading. */
+#include <stdlib.h>
+#include "flow_room.h"
+
+struct flow *flow_create(const struct flow_options *options) {
+    LZ_ASSERT(options->unit != 0 && options->store && options->roster && options->units && options->calendar);
+    struct flow *f = calloc(1, sizeof *f);
+    if (!f) lz_fatal("out of memory");
+    f->o = *options;
+    return f;
+}
+
+void flow_destroy(struct flow **flow_p) {
+    free(*flow_p);
+    *flow_p = NULL;
+}
+
+void flow_forget(struct flow *f) {
+    f->slots = NULL;
+    f->used = NULL;
+    f->n_used = 0;
+    f->landed = NULL;
+    f->n_landed = 0;
+    f->wish_read = false;
+    f->next_due = 0;
+}
+
+void flow_begin(struct flow *f, struct lz_now now, struct arena *arena) {
+    uint64_t next_due = f->next_due;
+    flow_forget(f);
+    f->next_due = next_due;
+    if (now.wall_ms + LZ_MINUTE_MS / 60 < f->now.wall_ms) f->clock_went_back = true;
+    f->now = now;
+    f->arena = arena;
+}
+
+/* A move may make another (a red item urges, an order is delivered), so folding and judging go round until nothing is left to
+ * do; each step is bounded by its life cycle, and the number of rounds by four. */
+void flow_settle(struct flow *f) {
+    if (f->clock_went_back) {                        /* what was to go up within a second must not wait for an hour to come again */
+        f->clock_went_back = false;
+        flow_rollups_again(f);
+    }
+    if (flow_next_due(f) <= f->now.wall_ms) due_run(f);
+    for (int round = 0; round < 4; round++) {
+        bool again = false;
+        for (size_t i = 0; i < f->n_used; i++) {
+            struct cache_slot *slot = &f->slots[f->used[i]];
+            if (slot->type != CACHE_STANDING) continue;
+            struct cached_standing *c = slot->value;
+            if (c->refold) { c->refold = false; c->judge = true; fold_again(f, c->subject, c->unit, &c->now); again = true; }
+            if (c->judge) { c->judge = false; deadline_judge(f, c); again = true; }
+        }
+        if (!again) break;
+    }
+    standings_write(f);
+    rollups_write(f);
+}
+
+size_t flow_landed(const struct flow *f, const struct rec_id **ids) {
+    *ids = f->landed;
+    return f->n_landed;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+
+bool flow_record(struct flow *f, struct rec_id id, struct record *r) {
+    struct stored stored;
+    if (rec_id_none(id) || !store_record_get(f->o.store, key_id(id), &stored)) return false;
+    const uint8_t *copy = arena_copy(f->arena, stored.envelope.data, stored.envelope.len);
+    if (!copy) { store_give_up(f->o.store); return false; }
+    return record_decode(f->arena, lz_bytes_of(copy, stored.envelope.len), r, NULL) == LZ_ok;
+}
+
+static size_t add_moves(struct flow *f, struct rec_id subject, uint32_t unit, struct record *moves, size_t n) {
+    struct key prefix = key_standing(subject, unit), key = prefix;
+    struct lz_bytes v;
+    for (; n < SUBJECT_MOVES_MAX && store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
+        const uint8_t *p = key.b + prefix.len;
+        struct rec_id id = { lz_get32(p), KIND_move, lz_get64(p + 4), lz_get32(p + 12) };
+        if (flow_record(f, id, &moves[n])) n++;
+    }
+    return n;
+}
+
+size_t flow_moves(struct flow *f, struct rec_id subject, uint32_t unit, struct record **moves) {
+    *moves = arena_alloc_raw(f->arena, SUBJECT_MOVES_MAX * sizeof **moves);
+    if (!*moves) { store_give_up(f->o.store); return 0; }
+    size_t n = add_moves(f, subject, unit, *moves, 0);
+    return unit ? add_moves(f, subject, 0, *moves, n) : n;
+}
+
+size_t flow_recipients(struct flow *f, const struct record *d, const uint32_t **units) {
+    uint32_t *out = arena_alloc_raw(f->arena, TARGETS_MAX * sizeof *out);
+    size_t n = 0;
+    *units = out;
+    if (!out) { store_give_up(f->o.store); return 0; }
+    if (d->target_all) {
+        n = units_below(f->o.units, f->o.unit, d->origin != f->o.unit, out, TARGETS_MAX);
+        return n < TARGETS_MAX ? n : TARGETS_MAX;
+    }
+    for (size_t i = 0; i < d->n_targets && i < TARGETS_MAX; i++)
+        if (d->origin == f->o.unit || d->targets[i] == f->o.unit || roster_holding(f->o.roster, d->targets[i])) out[n++] = d->targets[i];
+    return n;
+}
+
+static bool may(struct flow *f, const struct record *subject, const struct standing *s, const struct move_row *row, uint32_t unit) {
+    uint32_t self = f->o.unit;
+    switch (row->by) {
+    case BY_DAEMON: return false;
+    case BY_RECIPIENT: return unit == self;
+    case BY_ISSUER: case BY_FINDER: return subject->origin == self;
+    case BY_OWNER: return s->owner == self;
+    case BY_HANDLER: return s->owner == self || s->handler == self;
+    case BY_ABOVE: return s->owner == self || f->o.tier < subject->tier;
+    }
+    return false;
+}
+
+void flow_legal(struct flow *f, const struct record *subject, const struct standing *s, uint32_t unit, char *out, size_t out_size) {
+    size_t n = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < move_count(); i++) {
+        const struct move_row *row = move_at(i);
+        if (row->machine != (enum machine)s->machine || !(row->from >> s->state & 1) || !may(f, subject, s, row, unit)) continue;
+        size_t need = strlen(row->zh) + strlen(row->name) + 6;
+        if (n + need >= out_size) break;
+        if (n) { memcpy(out + n, "、", 3); n += 3; }
+        memcpy(out + n, row->zh, strlen(row->zh)); n += strlen(row->zh);
+        out[n++] = ' ';
+        memcpy(out + n, row->name, strlen(row->name)); n += strlen(row->name);
+        out[n] = 0;
+    }
+}
+
+/* ---- the parent's wish ---------------------------------------------------------------------------------------------------- */
+
+static void read_wish(struct flow *f) {
+    struct lz_bytes v;
+    f->wish_read = true;
+    f->n_wish = 0;
+    if (!store_get(f->o.store, TABLE_wish, key_u32(f->o.parent), &v)) return;
+    for (size_t i = 0; i + 4 <= v.len && f->n_wish < WISH_KINDS_MAX; i += 4) f->wish[f->n_wish++] = lz_get32(v.data + i);
+}
+
+bool flow_wished(const struct flow *f, uint32_t kind) {
+    if (!f->wish_read) read_wish((struct flow *)(uintptr_t)f);
+    for (size_t i = 0; i < f->n_wish; i++)
+        if (f->wish[i] == kind) return true;
+    return false;
+}
+
+void flow_set_wish(struct flow *f, const uint32_t *kinds, size_t n) {
+    uint8_t v[WISH_KINDS_MAX * 4];
+    LZ_ASSERT(n <= WISH_KINDS_MAX);
+    for (size_t i = 0; i < n; i++) lz_put32(v + i * 4, kinds[i]);
+    store_put(f->o.store, TABLE_wish, key_u32(f->o.parent), lz_bytes_of(v, n * 4));
+    f->wish_read = false;
+}

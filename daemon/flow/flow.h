@@ -1,0 +1,137 @@
+/* flow: what a record means here.
+ *
+ * Landing a record (flow_land) puts it in the store, enters it in its feeds and changes standings and rollups, all in the
+ * turn's one transaction; submitting (flow_submit) checks a clerk's draft, makes it a record of this unit and lands it.
+ * Guarantees: landing the same record twice has no second effect; a standing is a function of the records held, whatever
+ * the order of their arrival (flow_fold). Time comes in with flow_begin; nothing here reads a clock. Leaves to others: who
+ * may send what (turn), talking to neighbours (turn), talking to clerks (ctl). */
+#ifndef LZ_FLOW_H
+#define LZ_FLOW_H
+#include "../store/store.h"
+
+/* ---- life cycles as data ---------------------------------------------------------------------------------------- */
+enum handling_state {
+#define S_HANDLING(name, number, zh, open) HANDLING_##name = number,
+#include "../../schema/states.def"
+};
+enum problem_state {
+#define S_PROBLEM(name, number, zh, open) PROBLEM_##name = number,
+#include "../../schema/states.def"
+};
+enum emergency_state {
+#define S_EMERGENCY(name, number, zh, open) EMERGENCY_##name = number,
+#include "../../schema/states.def"
+};
+enum { STATES_MAX = 16, STATE_SAME = 255, HANDLING_SAME = STATE_SAME, PROBLEM_SAME = STATE_SAME, EMERGENCY_SAME = STATE_SAME };
+enum move_by { BY_DAEMON, BY_RECIPIENT, BY_ISSUER, BY_OWNER, BY_HANDLER, BY_FINDER, BY_ABOVE };
+enum move_needs { NEEDS_TEXT = 1, NEEDS_UNIT = 2, NEEDS_DUE = 4, NEEDS_REPORT = 8 };
+struct move_row {
+    enum machine machine;
+    const char *name, *zh;
+    uint8_t number, to, needs;
+    enum move_by by;
+    uint16_t from;                   /* mask of states */
+};
+const struct move_row *move_row(enum machine machine, uint32_t number);
+const struct move_row *move_by_name(enum machine machine, const char *name);
+const char *move_zh(uint32_t number);            /* whatever the machine; "?" when unknown */
+const char *move_name(uint32_t number);
+size_t move_count(void);
+const struct move_row *move_at(size_t index);
+const char *state_name(enum machine machine, uint8_t state);
+const char *state_zh(enum machine machine, uint8_t state);
+bool state_open(enum machine machine, uint8_t state);
+bool state_by_name(enum machine machine, const char *name, uint8_t *state);
+enum colour { COLOUR_GREEN, COLOUR_BLUE, COLOUR_YELLOW, COLOUR_RED, COLOUR_COUNT };
+const char *colour_name(enum colour colour);
+const char *colour_zh(enum colour colour);
+const char *class_zh(uint32_t kind, uint32_t class);
+const char *class_name(uint32_t kind, uint32_t class);
+bool class_by_name(uint32_t kind, const char *name, uint32_t *class);
+
+/* ---- standings ----------------------------------------------------------------------------------------------------- */
+/* The state of a subject for one unit (a directive's recipient), or of the subject itself (unit 0: problem, emergency). */
+struct standing {
+    uint8_t machine, state, colour;
+    uint8_t auto_escalated;          /* this tier's daemon has passed it up once */
+    uint32_t owner, handler;         /* problem */
+    uint64_t since_ms;               /* of the present state, by the move's own time */
+    uint64_t delivered_ms, signed_ms, reported_ms, closed_ms;
+    uint64_t due_ms, first_due_ms;   /* now and at first; 0: none */
+    uint64_t red_since_ms, judge_ms; /* judge_ms: when the colour is looked at again; 0: never */
+    uint32_t returns, urges, effective, overtaken;
+    uint32_t urged_on;               /* yyyymmdd of the daemon's last urge */
+    struct rec_id head, report;      /* the last move in effect; the last report */
+    /* the latest progress by as-of date, then stamp; how many there are */
+    uint32_t as_of, n_progress;
+    uint64_t progress_stamp;
+    int64_t numerator, denominator;
+};
+/* Folds moves over a subject. moves: any order; the result does not depend on it. Pure.
+ * Order: causal (a move stands behind the one it follows); between concurrent ones the higher tier's, then the lower code's
+ * comes first. A move that is not legal where it then stands is overtaken: it stays in the trace, without effect. A move whose
+ * predecessor is not here waits. trace (may be NULL) gets for each move: 1 in effect, 2 overtaken, 0 waiting. */
+void flow_fold(const struct record *subject, const struct record *moves, size_t n_moves, uint32_t unit, struct standing *standing, uint8_t *trace);
+void standing_contribution(const struct standing *standing, struct counters *out);
+
+/* ---- the flow of one node -------------------------------------------------------------------------------------------- */
+struct flow_settings {
+    uint32_t sign_days, sign_urgent_hours, reminder_days, letter_days, accept_days, handle_days;
+    uint32_t blue_days, yellow_points, red_points, urge_after_days, offer_after_days;
+    uint32_t rollup_interval_ms;
+};
+struct flow_options {
+    struct store *store;             /* all lent for the life of the flow */
+    const struct roster *roster;
+    const struct units *units;
+    const struct calendar *calendar;
+    uint32_t unit, parent;           /* parent 0: the top */
+    uint8_t tier;
+    struct flow_settings settings;
+};
+struct flow;
+struct flow *flow_create(const struct flow_options *options);
+void flow_destroy(struct flow **flow_p);
+void flow_begin(struct flow *flow, struct lz_now now, struct arena *arena);
+/* Writes what the turn changed: standings, rollups, what is due. Call once before store_commit. */
+void flow_settle(struct flow *flow);
+void flow_forget(struct flow *flow);             /* after store_abort: what was in memory was never true */
+bool flow_has_room(const struct flow *flow);     /* for one more record in this turn */
+uint64_t flow_next_due(struct flow *flow);       /* wall_ms; UINT64_MAX: nothing */
+
+/* Makes a record of a draft and lands it. author: who at this unit; request: 16 bytes or empty. id receives its id. */
+enum lz_err flow_submit(struct flow *flow, struct record *draft, struct lz_bytes author, struct lz_bytes request, uint32_t index,
+                        struct rec_id *id, struct lz_fail *fail) LZ_MUST_CHECK;
+enum land { LAND_OWN, LAND_PEER, LAND_RECLAIM };
+/* LZ_ok: it took effect. LZ_already: it had, or a newer register stands. LZ_conflict: the same id with other bytes. */
+enum lz_err flow_land(struct flow *flow, struct record *record, enum land land) LZ_MUST_CHECK;
+/* A record of a kind that this version does not know: kept and passed on by its head. */
+enum lz_err flow_carry(struct flow *flow, struct record *record) LZ_MUST_CHECK;
+/* What landed in this turn, for `watch`; lent until flow_begin. */
+size_t flow_landed(const struct flow *flow, const struct rec_id **ids);
+
+/* Routes a record again, entering the feeds that it lacks. For walks. */
+void flow_reroute(struct flow *flow, struct key key, struct lz_bytes value);
+void flow_set_wish(struct flow *flow, const uint32_t *kinds, size_t n);
+bool flow_wished(const struct flow *flow, uint32_t kind);
+/* A child was removed, or is back: its part leaves, or enters, every sum. */
+void flow_child_part(struct flow *flow, uint32_t child, bool present);
+void flow_rollups_again(struct flow *flow);      /* after a reclaim, and at start: compare what was sent with what is true */
+
+/* ---- reading ---- */
+bool flow_standing(struct flow *flow, struct rec_id subject, uint32_t unit, struct standing *standing);
+bool flow_record(struct flow *flow, struct rec_id id, struct record *record);     /* decoded into the turn's arena */
+size_t flow_moves(struct flow *flow, struct rec_id subject, uint32_t unit, struct record **moves);   /* of one unit and of unit 0 */
+bool flow_rollup(struct flow *flow, uint16_t kind, struct rec_id subject, uint32_t unit, struct counters *sum);
+/* Who the directive is for, as far as this node sees: its whole list at the issuer, its own part below. */
+size_t flow_recipients(struct flow *flow, const struct record *directive, const uint32_t **units);
+/* What may be done next with a standing by this unit, as Chinese words with the English name. */
+void flow_legal(struct flow *flow, const struct record *subject, const struct standing *standing, uint32_t unit, char *out, size_t out_size);
+
+/* ---- verify: everything derived is computed again from the records ---- */
+struct verify {
+    uint64_t records, standings, rollups, feed_entries, differences;
+    struct lz_bytes first;           /* the first difference, in words */
+};
+void flow_verify(struct flow *flow, struct verify *verify);
+#endif

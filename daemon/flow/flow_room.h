@@ -1,0 +1,85 @@
+/* Private to the flow room: the flow's inside, and what its files share. */
+#ifndef LZ_FLOW_ROOM_H
+#define LZ_FLOW_ROOM_H
+#include "flow.h"
+
+/* What a turn has touched, in memory until flow_settle writes it once. */
+struct cached_standing {
+    struct rec_id subject;
+    uint32_t unit;
+    struct standing now;
+    struct counters before;          /* what it contributes as the store has it */
+    uint64_t judge_before;
+    bool mine, refold, dirty, counted, judge;   /* judge: its colour is to be looked at in this turn */
+};
+struct cached_rollup {
+    uint16_t kind;
+    struct rec_id subject;
+    uint32_t unit;
+    struct counters sum;
+    /* the total's row (unit 0) only */
+    bool pending;                    /* a `due` row stands for it */
+    uint64_t sent_ms, due_ms;
+    uint32_t item;
+    char label[LABEL_BYTES_MAX], number[NUMBER_BYTES_MAX];
+    uint16_t label_len, number_len;
+    bool dirty, there;
+};
+struct cached_subject {
+    struct rec_id id;
+    bool here, target_all, hurried;  /* hurried: sent in a more urgent lane than its kind's */
+    uint8_t lane;
+    uint64_t due_ms, written_ms;
+};
+enum cache_type { CACHE_STANDING = 1, CACHE_ROLLUP, CACHE_SUBJECT };
+enum { CACHE_SLOTS = 16384, CACHE_USED_MAX = 12000, CACHE_ROOM = 4000, CACHE_KEY = 24, LANDED_MAX = TURN_RECORDS_MAX };
+struct cache_slot {
+    uint8_t type, key[CACHE_KEY];
+    void *value;
+};
+struct flow {
+    struct flow_options o;
+    struct lz_now now;
+    struct arena *arena;
+    struct cache_slot *slots;
+    uint32_t *used;                  /* slots in order of first use: iteration never depends on hashes */
+    size_t n_used;
+    uint32_t wish[WISH_KINDS_MAX];
+    size_t n_wish;
+    bool wish_read;
+    uint64_t next_due;               /* 0: not known */
+    struct rec_id *landed;
+    size_t n_landed;
+    bool clock_went_back;
+};
+enum due_what { DUE_JUDGE = 1, DUE_ROLLUP = 2 };
+extern const struct lz_bytes flow_daemon_author;
+
+/* standing.c */
+struct cached_standing *standing_of(struct flow *f, struct rec_id subject, uint32_t unit);    /* folded, NULL out of memory */
+struct cached_standing *standing_touch(struct flow *f, struct rec_id subject, uint32_t unit); /* to be folded again */
+bool standing_load(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s);
+struct cached_subject *subject_of(struct flow *f, struct rec_id id);
+void *cache_find(struct flow *f, enum cache_type type, const struct key *key, size_t size, bool *found);
+void standings_write(struct flow *f);
+void cache_spill(struct flow *f);          /* writes out and empties; nothing found before is valid after */
+bool fold_again(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s);
+/* rollup.c */
+void rollup_add(struct flow *f, uint16_t kind, struct rec_id subject, const struct counters *after, const struct counters *before);
+void rollup_on_child(struct flow *f, const struct record *r);
+void rollups_write(struct flow *f);
+void rollup_send(struct flow *f, uint16_t kind, struct rec_id subject);
+struct cached_rollup *rollup_of(struct flow *f, uint16_t kind, struct rec_id subject, uint32_t unit);
+struct key rollup_register_key(uint32_t origin, uint16_t kind, struct rec_id subject);
+bool rollup_parse(struct lz_bytes value, bool total, struct cached_rollup *r);
+/* deadline.c */
+void deadline_judge(struct flow *f, struct cached_standing *c);
+void due_put(struct flow *f, uint64_t time, enum due_what what, struct rec_id subject, uint32_t unit);
+void due_run(struct flow *f);
+/* submit.c */
+enum lz_err submit_checked(struct flow *f, struct record *draft, struct lz_bytes author, struct lz_bytes request, uint32_t index,
+                           struct rec_id *id, struct lz_fail *fail);
+/* land.c */
+void reroute_subject(struct flow *f, struct rec_id subject);
+void route_of(struct flow *f, const struct record *r, struct route *route);
+#endif

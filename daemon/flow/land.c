@@ -1,0 +1,236 @@
+/* land: a record takes effect here, once.
+ *
+ * The order is: is it news; which feeds; into the store; what it means. All of it in the turn's one transaction, so a crash
+ * leaves either the whole effect with the cursor that says so, or nothing. */
+#include "flow_room.h"
+
+/* ---- routes ------------------------------------------------------------------------------------------------------------- */
+
+static void add_involved(uint32_t *list, size_t *n, uint32_t unit) {
+    size_t at = 0;
+    while (at < *n && list[at] < unit) at++;
+    if (unit == 0 || (at < *n && list[at] == unit) || *n == SUBJECT_MOVES_MAX) return;
+    memmove(list + at + 1, list + at, (*n - at) * sizeof *list);
+    list[at] = unit;
+    (*n)++;
+}
+
+/* What the moves of a problem say about where it must be known. */
+static void problem_facts(struct flow *f, struct rec_id subject, struct route_facts *facts) {
+    struct record *moves;
+    uint32_t *involved = arena_alloc_raw(f->arena, (SUBJECT_MOVES_MAX + 1) * sizeof *involved);
+    if (!involved) { store_give_up(f->o.store); return; }
+    size_t n = flow_moves(f, subject, 0, &moves), n_involved = 0;
+    const struct move_row *escalate = move_by_name(MACHINE_PROBLEM, "escalate"), *assign = move_by_name(MACHINE_PROBLEM, "assign");
+    facts->parent_knows = subject.origin == f->o.unit;
+    add_involved(involved, &n_involved, subject.origin);
+    for (size_t i = 0; i < n; i++) {
+        const struct move *m = &moves[i].of.move;
+        bool from_below = moves[i].origin == f->o.unit || roster_holding(f->o.roster, moves[i].origin);
+        if (m->move == escalate->number) {
+            facts->escalated = true;
+            if (moves[i].origin == f->o.unit) facts->parent_knows = true;
+        }
+        if (m->move == assign->number) {
+            add_involved(involved, &n_involved, m->to_unit);
+            if (!from_below) facts->parent_knows = true;
+        }
+    }
+    facts->involved = involved;
+    facts->n_involved = n_involved;
+    facts->subject_lane = facts->escalated ? LANE_URGENT : LANE_ROUTINE;
+}
+
+void route_of(struct flow *f, const struct record *r, struct route *route) {
+    struct route_facts facts = {
+        .unit = f->o.unit, .has_parent = f->o.parent != 0, .issuer = r->subject.origin, .subject_lane = r->lane, .subject_here = true,
+        .from_parent = r->origin != f->o.unit && !roster_holding(f->o.roster, r->origin),
+        .wished = f->o.parent && flow_wished(f, r->kind),
+    };
+    if (r->kind == KIND_problem) problem_facts(f, record_id(r), &facts);
+    if (r->kind == KIND_move) {
+        struct cached_subject *s = subject_of(f, r->subject);
+        facts.subject_here = s && s->here;
+        if (s) { facts.subject_lane = s->lane; facts.subject_all = s->target_all; }
+        if (r->subject.kind == KIND_problem) problem_facts(f, r->subject, &facts);
+    }
+    route_record(r, &facts, f->o.roster, route);
+}
+
+static void enter_missing(struct flow *f, const struct record *r) {
+    struct route *route = arena_alloc_raw(f->arena, sizeof *route);
+    if (!route) { store_give_up(f->o.store); return; }
+    route_of(f, r, route);
+    for (size_t i = 0; i < route->n_feeds; i++) store_record_enter(f->o.store, key_of(r), route->feeds[i]);
+}
+
+/* All records of a subject again: its standing changed, or it has only now arrived and moves were waiting. */
+void reroute_subject(struct flow *f, struct rec_id subject) {
+    struct record r;
+    if (!flow_record(f, subject, &r)) return;
+    enter_missing(f, &r);
+    struct key prefix = key_id(subject), key = prefix;
+    struct lz_bytes v;
+    for (; store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
+        const uint8_t *p = key.b + prefix.len + 4;
+        struct record move;
+        if (flow_record(f, (struct rec_id){ lz_get32(p), KIND_move, lz_get64(p + 4), lz_get32(p + 12) }, &move)) enter_missing(f, &move);
+    }
+}
+
+void flow_reroute(struct flow *f, struct key key, struct lz_bytes value) {
+    struct stored stored;
+    struct record r;
+    (void)key;
+    if (!store_record_parse(value, &stored)) return;
+    const uint8_t *copy = arena_copy(f->arena, stored.envelope.data, stored.envelope.len);
+    if (!copy) { store_give_up(f->o.store); return; }
+    enum lz_err err = record_decode(f->arena, lz_bytes_of(copy, stored.envelope.len), &r, NULL);
+    if (err == LZ_ok || err == LZ_unknown_kind) enter_missing(f, &r);
+}
+
+/* ---- what each kind means --------------------------------------------------------------------------------------------------- */
+
+static void deliver(struct flow *f, struct rec_id subject) {
+    struct cached_standing *c = standing_of(f, subject, f->o.unit);
+    if (!c || c->now.state != HANDLING_issued) return;
+    struct record draft = { .kind = KIND_move, .subject = subject };
+    draft.of.move = (struct move){ .move = move_by_name(MACHINE_HANDLING, "deliver")->number, .unit = f->o.unit };
+    struct rec_id id;
+    enum lz_err err = submit_checked(f, &draft, flow_daemon_author, (struct lz_bytes){ 0 }, 0, &id, NULL);
+    if (err != LZ_ok) lz_log(LZ_WARN, "directive.not_delivered reason=%s", lz_err_name(err));
+}
+
+static void touch_waiting(struct flow *f, struct rec_id subject) {
+    struct key prefix = key_id(subject), key = prefix;
+    struct lz_bytes v;
+    uint32_t last = UINT32_MAX;
+    for (; store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
+        uint32_t unit = lz_get32(key.b + prefix.len);
+        if (unit != last) standing_touch(f, subject, unit);
+        last = unit;
+    }
+    if (last != UINT32_MAX) reroute_subject(f, subject);
+}
+
+static void on_directive(struct flow *f, const struct record *r) {
+    struct rec_id id = record_id(r);
+    struct cached_subject *s = subject_of(f, id);          /* it may have been looked for before it came */
+    if (s && !s->here) return;
+    if (r->origin == f->o.unit) {
+        const struct directive *d = &r->of.directive;
+        uint8_t bytes[REC_ID_BYTES];
+        rec_id_put(id, bytes);
+        if (d->serial) store_put(f->o.store, TABLE_number, key_number(r->origin, d->year, r->kind, d->serial), lz_bytes_of(bytes, sizeof bytes));
+        /* the issuer watches over every recipient, those too that have never answered */
+        const uint32_t *units;
+        size_t n = flow_recipients(f, r, &units);
+        for (size_t i = 0; i < n; i++) standing_touch(f, id, units[i]);
+    }
+    touch_waiting(f, id);
+    if (r->origin != f->o.unit && record_targets_unit(r, f->o.unit) && !roster_holding(f->o.roster, r->origin)) {
+        standing_touch(f, id, f->o.unit);
+        deliver(f, id);
+    }
+}
+
+static void on_move(struct flow *f, const struct record *r) {
+    const struct kind_row *row = kind_row(r->subject.kind);
+    if (!row || row->machine == MACHINE_NONE) return;
+    uint32_t unit = row->machine == MACHINE_HANDLING ? r->of.move.unit : 0;
+    standing_touch(f, r->subject, unit);
+    if (row->machine == MACHINE_PROBLEM) reroute_subject(f, r->subject);
+}
+
+static void on_progress(struct flow *f, const struct record *r) {
+    if (!kind_is_directive(r->subject.kind)) return;
+    struct cached_standing *c = standing_of(f, r->subject, r->origin);
+    if (!c) return;
+    struct standing *s = &c->now;
+    s->n_progress++;
+    c->dirty = c->judge = true;
+    if (r->of.progress.as_of < s->as_of || (r->of.progress.as_of == s->as_of && r->stamp <= s->progress_stamp)) return;
+    s->as_of = r->of.progress.as_of;
+    s->progress_stamp = r->stamp;
+    s->numerator = r->of.progress.numerator;
+    s->denominator = r->of.progress.denominator;
+}
+
+static void take_effect(struct flow *f, const struct record *r) {
+    switch ((enum kind)r->kind) {
+    case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin: on_directive(f, r); break;
+    case KIND_move: on_move(f, r); break;
+    case KIND_progress: on_progress(f, r); break;
+    case KIND_problem: case KIND_emergency:
+        standing_touch(f, record_id(r), 0);
+        touch_waiting(f, record_id(r));
+        break;
+    case KIND_rollup: rollup_on_child(f, r); break;
+    case KIND_chief: case KIND_none: case KIND_MAX: break;
+    }
+}
+
+/* ---- landing ------------------------------------------------------------------------------------------------------------- */
+
+/* A register's newest stamp is the truth; the epoch breaks a tie of two lives of one store. */
+static enum lz_err judge_register(struct flow *f, const struct record *r, struct key key, bool *replace) {
+    struct stored stored;
+    struct record old;
+    *replace = false;
+    if (!store_record_get(f->o.store, key, &stored)) return LZ_ok;
+    if (lz_bytes_equal(stored.envelope, r->envelope)) return LZ_already;
+    *replace = true;
+    if (record_decode(f->arena, stored.envelope, &old, NULL) != LZ_ok) return LZ_ok;
+    if (r->stamp != old.stamp) return r->stamp > old.stamp ? LZ_ok : LZ_already;
+    if (r->epoch == old.epoch) return LZ_conflict;
+    return r->epoch > old.epoch ? LZ_ok : LZ_already;
+}
+
+static void note_landed(struct flow *f, const struct record *r) {
+    if (!f->landed) f->landed = arena_alloc_raw(f->arena, LANDED_MAX * sizeof *f->landed);
+    if (f->landed && f->n_landed < LANDED_MAX) f->landed[f->n_landed++] = record_id(r);
+}
+
+/* Own records that a neighbour gives back bring with them what was derived from them: the answers to their requests. */
+static void remember_own(struct flow *f, const struct record *r) {
+    store_raise_stamp(f->o.store, r->stamp);
+    if (r->request.len != 16) return;
+    uint8_t id[REC_ID_BYTES];
+    rec_id_put(record_id(r), id);
+    store_put(f->o.store, TABLE_ask, key_ask(r->request, (uint16_t)r->request_index), lz_bytes_of(id, sizeof id));
+}
+
+static enum lz_err put(struct flow *f, struct record *r, bool carry) {
+    struct key key = key_of(r);
+    bool replace = false;
+    enum lz_err err = LZ_ok;
+    if (r->key.len) err = judge_register(f, r, key, &replace);
+    if (err != LZ_ok) return err;
+    struct route *route = arena_alloc_raw(f->arena, sizeof *route);
+    if (!route) { store_give_up(f->o.store); return LZ_full; }
+    route->n_feeds = 0;
+    bool later = r->kind == KIND_move && r->subject.kind == KIND_problem;    /* its own arrival may change its routes */
+    if (!later) route_of(f, r, route);
+    err = store_record_put(f->o.store, key, r->envelope, route->feeds, route->n_feeds, replace);
+    if (err != LZ_ok || carry) return err;
+    if (r->kind == KIND_move) {
+        uint32_t unit = kind_is_directive(r->subject.kind) ? r->of.move.unit : 0;
+        store_put(f->o.store, TABLE_subject, key_move(r->subject, unit, r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 });
+    }
+    return LZ_ok;
+}
+
+enum lz_err flow_land(struct flow *f, struct record *r, enum land land) {
+    LZ_ASSERT(r->envelope.len > 0 && kind_row(r->kind));
+    enum lz_err err = put(f, r, false);
+    if (err != LZ_ok) return err;
+    if (land == LAND_RECLAIM && r->origin == f->o.unit) remember_own(f, r);
+    take_effect(f, r);
+    note_landed(f, r);
+    return store_failed(f->o.store);
+}
+
+enum lz_err flow_carry(struct flow *f, struct record *r) {
+    LZ_ASSERT(r->envelope.len > 0 && !kind_row(r->kind));
+    return put(f, r, true);
+}

@@ -1,0 +1,203 @@
+/* standing: loaded once per turn, changed in memory, folded and written once by flow_settle.
+ *
+ * So ten thousand progress reports on one task cost one standing, two rollup rows and one fold. */
+#include "flow_room.h"
+
+const struct lz_bytes flow_daemon_author = { (const uint8_t *)"linzhangd", 9 };
+
+/* ---- the turn's cache ---------------------------------------------------------------------------------------------- */
+
+static bool cache_ready(struct flow *f) {
+    if (f->slots) return true;
+    f->slots = arena_alloc(f->arena, CACHE_SLOTS * sizeof *f->slots);
+    f->used = arena_alloc(f->arena, CACHE_SLOTS * sizeof *f->used);
+    f->n_used = 0;
+    if (!f->slots || !f->used) f->slots = NULL;
+    return f->slots != NULL;
+}
+
+bool flow_has_room(const struct flow *f) { return f->n_used < CACHE_ROOM; }
+
+void cache_spill(struct flow *f) {
+    if (f->n_used < CACHE_ROOM) return;
+    standings_write(f);
+    rollups_write(f);
+    memset(f->slots, 0, CACHE_SLOTS * sizeof *f->slots);
+    f->n_used = 0;
+}
+
+/* Finds or makes the entry. NULL when the turn's memory ran out: the store's transaction has then failed, and with it the
+ * turn. What one record touches fits above CACHE_ROOM (a directive of TARGETS_MAX units). */
+void *cache_find(struct flow *f, enum cache_type type, const struct key *key, size_t size, bool *found) {
+    LZ_ASSERT(key->len <= CACHE_KEY);
+    if (!cache_ready(f)) { store_give_up(f->o.store); return NULL; }
+    uint8_t padded[CACHE_KEY] = { 0 };
+    memcpy(padded, key->b, key->len);
+    size_t at = lz_hash64(type, padded, CACHE_KEY) % CACHE_SLOTS;
+    for (; f->slots[at].type; at = (at + 1) % CACHE_SLOTS) {
+        if (f->slots[at].type != type || memcmp(f->slots[at].key, padded, CACHE_KEY) != 0) continue;
+        *found = true;
+        return f->slots[at].value;
+    }
+    *found = false;
+    LZ_ASSERT(f->n_used < CACHE_USED_MAX);
+    struct cache_slot *slot = &f->slots[at];
+    slot->value = arena_alloc(f->arena, size);
+    if (!slot->value) { store_give_up(f->o.store); return NULL; }
+    slot->type = (uint8_t)type;
+    memcpy(slot->key, padded, CACHE_KEY);
+    f->used[f->n_used++] = (uint32_t)at;
+    return slot->value;
+}
+
+/* ---- standings as bytes -------------------------------------------------------------------------------------------- */
+
+enum { STANDING_BYTES = 4 + 8 + 9 * 8 + 5 * 4 + 2 * REC_ID_BYTES + 2 * 4 + 3 * 8 };
+
+static void standing_print(const struct standing *s, uint8_t out[STANDING_BYTES]) {
+    uint8_t *p = out;
+    *p++ = s->machine; *p++ = s->state; *p++ = s->colour; *p++ = s->auto_escalated;
+    lz_put32(p, s->owner); lz_put32(p + 4, s->handler); p += 8;
+    const uint64_t times[] = { s->since_ms, s->delivered_ms, s->signed_ms, s->reported_ms, s->closed_ms, s->due_ms, s->first_due_ms, s->red_since_ms, s->judge_ms };
+    for (size_t i = 0; i < LZ_COUNT(times); i++, p += 8) lz_put64(p, times[i]);
+    const uint32_t counts[] = { s->returns, s->urges, s->effective, s->overtaken, s->urged_on };
+    for (size_t i = 0; i < LZ_COUNT(counts); i++, p += 4) lz_put32(p, counts[i]);
+    rec_id_put(s->head, p); p += REC_ID_BYTES;
+    rec_id_put(s->report, p); p += REC_ID_BYTES;
+    lz_put32(p, s->as_of); lz_put32(p + 4, s->n_progress); p += 8;
+    lz_put64(p, s->progress_stamp); lz_put64(p + 8, (uint64_t)s->numerator); lz_put64(p + 16, (uint64_t)s->denominator);
+    LZ_ASSERT(p + 24 == out + STANDING_BYTES);
+}
+
+static bool standing_parse(struct lz_bytes v, struct standing *s) {
+    if (v.len != STANDING_BYTES || v.data[0] >= MACHINE_COUNT || v.data[1] >= STATES_MAX || v.data[2] >= COLOUR_COUNT) return false;
+    const uint8_t *p = v.data;
+    *s = (struct standing){ .machine = p[0], .state = p[1], .colour = p[2], .auto_escalated = p[3], .owner = lz_get32(p + 4), .handler = lz_get32(p + 8) };
+    p += 12;
+    uint64_t *const times[] = { &s->since_ms, &s->delivered_ms, &s->signed_ms, &s->reported_ms, &s->closed_ms, &s->due_ms, &s->first_due_ms, &s->red_since_ms, &s->judge_ms };
+    for (size_t i = 0; i < LZ_COUNT(times); i++, p += 8) *times[i] = lz_get64(p);
+    uint32_t *const counts[] = { &s->returns, &s->urges, &s->effective, &s->overtaken, &s->urged_on };
+    for (size_t i = 0; i < LZ_COUNT(counts); i++, p += 4) *counts[i] = lz_get32(p);
+    s->head = rec_id_get(p); p += REC_ID_BYTES;
+    s->report = rec_id_get(p); p += REC_ID_BYTES;
+    s->as_of = lz_get32(p); s->n_progress = lz_get32(p + 4); p += 8;
+    s->progress_stamp = lz_get64(p); s->numerator = (int64_t)lz_get64(p + 8); s->denominator = (int64_t)lz_get64(p + 16);
+    return true;
+}
+
+bool standing_load(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s) {
+    struct lz_bytes v;
+    return store_get(f->o.store, TABLE_standing, key_standing(subject, unit), &v) && standing_parse(v, s);
+}
+
+/* ---- subjects ------------------------------------------------------------------------------------------------------- */
+
+struct cached_subject *subject_of(struct flow *f, struct rec_id id) {
+    struct key key = key_id(id);
+    bool found;
+    struct cached_subject *c = cache_find(f, CACHE_SUBJECT, &key, sizeof *c, &found);
+    if (!c || (found && c->here)) return c;
+    c->id = id;
+    struct record r;
+    if (!flow_record(f, id, &r)) return c;
+    c->here = true;
+    c->lane = r.lane;
+    c->target_all = r.target_all;
+    c->written_ms = r.written_ms;
+    c->hurried = r.lane < kind_row(r.kind)->lane;
+    if (kind_is_directive(r.kind)) c->due_ms = r.of.directive.due_ms;
+    return c;
+}
+
+/* ---- folding -------------------------------------------------------------------------------------------------------- */
+
+/* Folds from the records held; what only progress and deadlines know is kept. False: the subject is not here yet. */
+bool fold_again(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s) {
+    struct record r, *moves;
+    if (!flow_record(f, subject, &r)) return false;
+    size_t n = flow_moves(f, subject, unit, &moves);
+    struct standing folded;
+    flow_fold(&r, moves, n, unit, &folded, NULL);
+    folded.colour = s->colour;
+    folded.red_since_ms = s->red_since_ms;
+    folded.judge_ms = s->judge_ms;
+    folded.auto_escalated = s->auto_escalated;
+    folded.as_of = s->as_of;
+    folded.n_progress = s->n_progress;
+    folded.progress_stamp = s->progress_stamp;
+    folded.numerator = s->numerator;
+    folded.denominator = s->denominator;
+    *s = folded;
+    return true;
+}
+
+static struct cached_standing *load(struct flow *f, struct rec_id subject, uint32_t unit) {
+    struct key key = key_standing(subject, unit);
+    bool found;
+    struct cached_standing *c = cache_find(f, CACHE_STANDING, &key, sizeof *c, &found);
+    if (!c || found) return c;
+    c->subject = subject;
+    c->unit = unit;
+    const struct kind_row *row = kind_row(subject.kind);
+    c->now.machine = (uint8_t)(row ? row->machine : MACHINE_NONE);
+    /* the recipient counts a directive, the finder a problem or an emergency */
+    c->mine = c->now.machine == MACHINE_HANDLING ? unit == f->o.unit : subject.origin == f->o.unit;
+    c->counted = standing_load(f, subject, unit, &c->now);
+    if (c->counted) standing_contribution(&c->now, &c->before);
+    c->judge_before = c->now.judge_ms;
+    return c;
+}
+
+struct cached_standing *standing_touch(struct flow *f, struct rec_id subject, uint32_t unit) {
+    struct cached_standing *c = load(f, subject, unit);
+    if (c) c->refold = c->dirty = true;
+    return c;
+}
+
+struct cached_standing *standing_of(struct flow *f, struct rec_id subject, uint32_t unit) {
+    struct cached_standing *c = load(f, subject, unit);
+    if (!c || !c->refold) return c;
+    c->refold = false;
+    fold_again(f, subject, unit, &c->now);
+    return c;
+}
+
+bool flow_standing(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s) {
+    struct cached_standing *c = standing_of(f, subject, unit);
+    if (!c) return false;
+    *s = c->now;
+    return c->counted || c->dirty;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------------- */
+
+static void write_one(struct flow *f, struct cached_standing *c) {
+    if (!c->dirty) return;
+    c->dirty = false;
+    if (c->now.judge_ms != c->judge_before) {
+        if (c->judge_before) store_delete(f->o.store, TABLE_due, key_due(c->judge_before, DUE_JUDGE, c->subject, c->unit));
+        if (c->now.judge_ms) due_put(f, c->now.judge_ms, DUE_JUDGE, c->subject, c->unit);
+        c->judge_before = c->now.judge_ms;
+    }
+    uint8_t v[STANDING_BYTES];
+    standing_print(&c->now, v);
+    store_put(f->o.store, TABLE_standing, key_standing(c->subject, c->unit), lz_bytes_of(v, sizeof v));
+    if (!c->mine) return;
+    struct counters after, none = { { 0 } };
+    standing_contribution(&c->now, &after);
+    const struct counters *before = c->counted ? &c->before : &none;
+    struct rec_id whole = { 0 };
+    if (memcmp(&after, before, sizeof after) != 0) {
+        if (c->now.machine == MACHINE_HANDLING) rollup_add(f, c->subject.kind, c->subject, &after, before);
+        rollup_add(f, c->subject.kind, whole, &after, before);
+    }
+    c->before = after;
+    c->counted = true;
+}
+
+void standings_write(struct flow *f) {
+    for (size_t i = 0; i < f->n_used; i++) {
+        struct cache_slot *slot = &f->slots[f->used[i]];
+        if (slot->type == CACHE_STANDING) write_one(f, slot->value);
+    }
+}

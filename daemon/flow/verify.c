@@ -1,0 +1,215 @@
+/* verify: everything derived, computed again from the records by the long way round.
+ *
+ * What is compared: every record decodes and stands in the feeds it says; every feed entry names a record that is held; every
+ * standing is what its moves and progress fold to; every rollup part is the sum of the standings it counts, or what the child
+ * last sent; every total is the sum of its parts. Colours are taken as stored: only a judgement changes them. */
+#include <stdarg.h>
+#include <stdio.h>
+#include "flow_room.h"
+
+/* A sum per (kind, subject, unit), in the arena: open addressing, never grows. */
+struct tally {
+    uint8_t key[CACHE_KEY];
+    bool used, seen;
+    struct counters sum;
+    struct standing s;
+};
+struct checker {
+    struct flow *f;
+    struct verify *out;
+    struct tally *progress, *own;
+    size_t n_slots;
+};
+
+static void differ(struct checker *c, const char *format, ...) LZ_PRINTF(2, 3);
+static void differ(struct checker *c, const char *format, ...) {
+    c->out->differences++;
+    if (c->out->first.len) return;
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const char *copy = arena_copy(c->f->arena, text, strlen(text));
+    if (copy) c->out->first = lz_bytes_of(copy, strlen(text));
+}
+
+static struct tally *tally_of(struct checker *c, struct tally *table, struct key key) {
+    uint8_t padded[CACHE_KEY] = { 0 };
+    LZ_ASSERT(key.len <= CACHE_KEY);
+    memcpy(padded, key.b, key.len);
+    for (size_t at = lz_hash64(7, padded, CACHE_KEY) % c->n_slots; ; at = (at + 1) % c->n_slots) {
+        if (table[at].used && memcmp(table[at].key, padded, CACHE_KEY) == 0) return &table[at];
+        if (table[at].used) continue;
+        memcpy(table[at].key, padded, CACHE_KEY);
+        table[at].used = true;
+        return &table[at];
+    }
+}
+
+static const char *name_of(struct key key, char out[2 * sizeof key.b + 1]) { lz_hex(key.b, key.len, out); return out; }
+
+static bool entry_has(struct lz_bytes entry, struct key key) {
+    if (entry.len < 1) return false;
+    size_t width = entry.data[0] ? entry.len - 1 : REC_ID_BYTES;
+    for (size_t at = 1; at + width <= entry.len && width; at += width)
+        if (width == key.len && memcmp(entry.data + at, key.b, width) == 0) return true;
+    return false;
+}
+
+static void check_record(struct checker *c, struct key key, const struct stored *stored) {
+    char hex[200];
+    struct record r;
+    for (size_t i = 0; i < store_stored_feeds(stored); i++) {
+        uint64_t position;
+        struct feed_id feed = store_stored_feed(stored, i, &position);
+        struct lz_bytes entry;
+        if (!store_get(c->f->o.store, TABLE_feed, key_feed(feed, position), &entry) || !entry_has(entry, key))
+            differ(c, "记录 %s 说自己在 %u/%s 的 %llu，那里却没有", name_of(key, hex), feed.scope, lane_name((enum lane)feed.lane), (unsigned long long)position);
+        if (position > store_tip(c->f->o.store, feed)) differ(c, "记录 %s 的位置在末尾之后", name_of(key, hex));
+    }
+    enum lz_err err = record_decode(c->f->arena, stored->envelope, &r, NULL);
+    if (err == LZ_unknown_kind) return;
+    if (err != LZ_ok) { differ(c, "记录 %s 不能解析：%s", name_of(key, hex), lz_err_name(err)); return; }
+    struct key own = key_of(&r);
+    if (own.len != key.len || memcmp(own.b, key.b, key.len) != 0) differ(c, "记录 %s 的键与内容不符", name_of(key, hex));
+    if (r.kind != KIND_progress || !kind_is_directive(r.subject.kind)) return;
+    struct standing *s = &tally_of(c, c->progress, key_standing(r.subject, r.origin))->s;
+    s->n_progress++;
+    if (r.of.progress.as_of < s->as_of || (r.of.progress.as_of == s->as_of && r.stamp <= s->progress_stamp)) return;
+    s->as_of = r.of.progress.as_of;
+    s->progress_stamp = r.stamp;
+    s->numerator = r.of.progress.numerator;
+    s->denominator = r.of.progress.denominator;
+}
+
+static void check_records(struct checker *c) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(c->f->o.store, TABLE_record, &key, &v); key = key_after(key), c->out->records++) {
+        size_t mark = arena_used(c->f->arena);
+        struct stored stored;
+        uint64_t before = c->out->differences;
+        if (store_record_parse(v, &stored)) check_record(c, key, &stored);
+        else differ(c, "有一条记录的长度不对");
+        if (before == c->out->differences) arena_rewind(c->f->arena, mark);
+    }
+}
+
+static void check_feeds(struct checker *c) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(c->f->o.store, TABLE_feed, &key, &v); key = key_after(key), c->out->feed_entries++) {
+        size_t width = v.len > 1 && v.data[0] ? v.len - 1 : REC_ID_BYTES;
+        for (size_t at = 1; at + width <= v.len; at += width) {
+            struct stored stored;
+            if (!store_record_get(c->f->o.store, key_bytes(lz_bytes_of(v.data + at, width)), &stored)) differ(c, "传送目录里有一条记录不在库中");
+        }
+        if (lz_get64(key.b + 5) > store_position(c->f->o.store)) differ(c, "传送目录的位置超过计数");
+    }
+}
+
+static bool same_standing(const struct standing *a, const struct standing *b) {
+    return a->machine == b->machine && a->state == b->state && a->owner == b->owner && a->handler == b->handler && a->since_ms == b->since_ms &&
+           a->delivered_ms == b->delivered_ms && a->signed_ms == b->signed_ms && a->reported_ms == b->reported_ms && a->closed_ms == b->closed_ms &&
+           a->due_ms == b->due_ms && a->returns == b->returns && a->urges == b->urges && a->effective == b->effective &&
+           a->overtaken == b->overtaken && rec_id_equal(a->head, b->head) && rec_id_equal(a->report, b->report);
+}
+
+static void check_standing(struct checker *c, struct rec_id subject, uint32_t unit, const struct standing *stored) {
+    char id[REC_ID_TEXT];
+    rec_id_print_short(subject, id);
+    struct standing again = *stored;
+    if (fold_again(c->f, subject, unit, &again) && !same_standing(&again, stored))
+        differ(c, "%s 对 %06u 的状态存的是 %s，重算是 %s", id, unit, state_name((enum machine)stored->machine, stored->state), state_name((enum machine)again.machine, again.state));
+    const struct standing *p = &tally_of(c, c->progress, key_standing(subject, unit))->s;
+    if (p->n_progress != stored->n_progress || p->as_of != stored->as_of || p->numerator != stored->numerator || p->denominator != stored->denominator)
+        differ(c, "%s 对 %06u 的进展存的是 %u 条，重算是 %u 条", id, unit, stored->n_progress, p->n_progress);
+    bool mine = stored->machine == MACHINE_HANDLING ? unit == c->f->o.unit : subject.origin == c->f->o.unit;
+    if (!mine) return;
+    struct counters part;
+    struct rec_id whole = { 0 };
+    standing_contribution(stored, &part);
+    struct tally *of_kind = tally_of(c, c->own, key_rollup(subject.kind, whole, c->f->o.unit));
+    for (size_t i = 0; i < COUNTER_COUNT; i++) of_kind->sum.of[i] += part.of[i];
+    if (stored->machine != MACHINE_HANDLING) return;
+    struct tally *of_subject = tally_of(c, c->own, key_rollup(subject.kind, subject, c->f->o.unit));
+    for (size_t i = 0; i < COUNTER_COUNT; i++) of_subject->sum.of[i] += part.of[i];
+}
+
+static void check_standings(struct checker *c) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(c->f->o.store, TABLE_standing, &key, &v); key = key_after(key), c->out->standings++) {
+        size_t mark = arena_used(c->f->arena);
+        uint64_t before = c->out->differences;
+        struct rec_id subject = rec_id_get(key.b);
+        struct standing stored;
+        if (!standing_load(c->f, subject, lz_get32(key.b + REC_ID_BYTES), &stored)) differ(c, "有一条状态不能读取");
+        else check_standing(c, subject, lz_get32(key.b + REC_ID_BYTES), &stored);
+        if (before == c->out->differences) arena_rewind(c->f->arena, mark);
+    }
+}
+
+/* What a child last sent, from its register; zero when it is not a child now, or has sent nothing. */
+static struct counters sent_by(struct checker *c, uint32_t child, uint16_t kind, struct rec_id subject) {
+    struct counters none = { { 0 } };
+    struct stored stored;
+    struct record r;
+    if (!roster_find(c->f->o.roster, child)) return none;
+    if (!store_record_get(c->f->o.store, rollup_register_key(child, kind, subject), &stored)) return none;
+    return record_decode(c->f->arena, stored.envelope, &r, NULL) == LZ_ok ? r.of.rollup.sum : none;
+}
+
+static void check_rollups(struct checker *c) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    struct counters sum = { { 0 } };                    /* the parts behind a total: unit 0 is the first row of each group */
+    struct cached_rollup *total = arena_alloc(c->f->arena, sizeof *total), *row = arena_alloc(c->f->arena, sizeof *row);
+    if (!total || !row) { store_give_up(c->f->o.store); return; }
+    bool open = false;
+    char hex[200];
+    for (; store_seek(c->f->o.store, TABLE_rollup, &key, &v); key = key_after(key), c->out->rollups++) {
+        uint16_t kind = lz_get16(key.b);
+        struct rec_id subject = rec_id_get(key.b + 2);
+        uint32_t unit = lz_get32(key.b + 2 + REC_ID_BYTES);
+        memset(row, 0, sizeof *row);
+        if (!rollup_parse(v, unit == 0, row)) { differ(c, "汇总 %s 不能读取", name_of(key, hex)); continue; }
+        if (unit == 0) {
+            if (open && memcmp(&sum, &total->sum, sizeof sum) != 0) differ(c, "%s之前的合计不等于各单位之和", name_of(key, hex));
+            *total = *row;
+            open = true;
+            memset(&sum, 0, sizeof sum);
+            continue;
+        }
+        for (size_t i = 0; i < COUNTER_COUNT; i++) sum.of[i] += row->sum.of[i];
+        struct counters truth;
+        if (unit == c->f->o.unit) {
+            struct tally *t = tally_of(c, c->own, key_rollup(kind, subject, unit));
+            truth = t->sum;
+            t->seen = true;
+        } else truth = sent_by(c, unit, kind, subject);
+        if (memcmp(&truth, &row->sum, sizeof truth) != 0) differ(c, "汇总 %s 与重算不同（总数 %lld，重算 %lld）", name_of(key, hex), (long long)row->sum.of[COUNTER_total], (long long)truth.of[COUNTER_total]);
+    }
+    if (open && memcmp(&sum, &total->sum, sizeof sum) != 0) differ(c, "最后一个合计不等于各单位之和");
+    for (size_t i = 0; i < c->n_slots; i++)
+        if (c->own[i].used && !c->own[i].seen) differ(c, "有状态没有计入汇总");
+}
+
+void flow_verify(struct flow *f, struct verify *out) {
+    memset(out, 0, sizeof *out);
+    struct store_counts counts;
+    store_count(f->o.store, &counts);
+    struct checker c = { .f = f, .out = out, .n_slots = 2 * (counts.entries[TABLE_standing] + counts.entries[TABLE_rollup]) + 1024 };
+    /* its own memory: a store holds more standings than a turn may touch */
+    struct arena *own = arena_create(c.n_slots * 2 * sizeof(struct tally) + (1 << 20));
+    c.progress = arena_alloc(own, c.n_slots * sizeof *c.progress);
+    c.own = arena_alloc(own, c.n_slots * sizeof *c.own);
+    LZ_ASSERT(c.progress && c.own);
+    check_records(&c);
+    check_feeds(&c);
+    check_standings(&c);
+    check_rollups(&c);
+    arena_destroy(&own);
+    if (store_rot(f->o.store)) differ(&c, "有 %llu 个值的校验和不对", (unsigned long long)store_rot(f->o.store));
+}

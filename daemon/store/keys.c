@@ -1,0 +1,72 @@
+/* keys: the one place where keys are built. Fixed width, big endian, so that the order of bytes is the order of meaning and
+ * what one origin writes arrives in sequence (ten times cheaper than scattered, measured). */
+#include "store.h"
+
+struct builder { struct key key; };
+static void b8(struct builder *b, uint8_t v) { b->key.b[b->key.len++] = v; }
+static void b16(struct builder *b, uint16_t v) { lz_put16(b->key.b + b->key.len, v); b->key.len = (uint8_t)(b->key.len + 2); }
+static void b32(struct builder *b, uint32_t v) { lz_put32(b->key.b + b->key.len, v); b->key.len = (uint8_t)(b->key.len + 4); }
+static void b64(struct builder *b, uint64_t v) { lz_put64(b->key.b + b->key.len, v); b->key.len = (uint8_t)(b->key.len + 8); }
+static void braw(struct builder *b, const void *data, size_t len) {
+    LZ_ASSERT(b->key.len + len <= sizeof b->key.b);
+    if (len) memcpy(b->key.b + b->key.len, data, len);
+    b->key.len = (uint8_t)(b->key.len + len);
+}
+static void bid(struct builder *b, struct rec_id id) { b32(b, id.origin); b16(b, id.kind); b64(b, id.stamp); b32(b, id.epoch); }
+
+struct key key_record(uint32_t origin, uint16_t kind, struct lz_bytes register_key, uint64_t stamp, uint32_t epoch) {
+    struct builder b = { 0 };
+    b32(&b, origin);
+    b16(&b, kind);
+    if (register_key.len) braw(&b, register_key.data, register_key.len);
+    else { b64(&b, stamp); b32(&b, epoch); }
+    return b.key;
+}
+struct key key_of(const struct record *r) { return key_record(r->origin, r->kind, r->key, r->stamp, r->epoch); }
+struct key key_id(struct rec_id id) { struct builder b = { 0 }; bid(&b, id); return b.key; }
+struct key key_bytes(struct lz_bytes bytes) { struct builder b = { 0 }; braw(&b, bytes.data, bytes.len); return b.key; }
+struct key key_feed(struct feed_id f, uint64_t position) { struct builder b = { 0 }; b32(&b, f.scope); b8(&b, f.lane); b64(&b, position); return b.key; }
+struct key key_tip(struct feed_id f) { struct builder b = { 0 }; b32(&b, f.scope); b8(&b, f.lane); return b.key; }
+struct key key_cursor(uint32_t peer, uint8_t side, struct feed_id f) {
+    struct builder b = { 0 };
+    b32(&b, peer); b8(&b, side); b32(&b, f.scope); b8(&b, f.lane);
+    return b.key;
+}
+struct key key_standing(struct rec_id subject, uint32_t unit) { struct builder b = { 0 }; bid(&b, subject); b32(&b, unit); return b.key; }
+struct key key_rollup(uint16_t kind, struct rec_id subject, uint32_t unit) { struct builder b = { 0 }; b16(&b, kind); bid(&b, subject); b32(&b, unit); return b.key; }
+struct key key_due(uint64_t time, uint8_t what, struct rec_id subject, uint32_t unit) {
+    struct builder b = { 0 };
+    b64(&b, time); b8(&b, what); bid(&b, subject); b32(&b, unit);
+    return b.key;
+}
+struct key key_move(struct rec_id subject, uint32_t unit, uint32_t origin, uint64_t stamp, uint32_t epoch) {
+    struct builder b = { 0 };
+    bid(&b, subject); b32(&b, unit); b32(&b, origin); b64(&b, stamp); b32(&b, epoch);
+    return b.key;
+}
+struct key key_u32(uint32_t value) { struct builder b = { 0 }; b32(&b, value); return b.key; }
+struct key key_u64(uint64_t value) { struct builder b = { 0 }; b64(&b, value); return b.key; }
+struct key key_left(uint32_t peer, struct epoch epoch) { struct builder b = { 0 }; b32(&b, peer); braw(&b, epoch.b, sizeof epoch.b); return b.key; }
+struct key key_ask(struct lz_bytes request, uint16_t index) {
+    struct builder b = { 0 };
+    LZ_ASSERT(request.len == 16);
+    braw(&b, request.data, request.len); b16(&b, index);
+    return b.key;
+}
+struct key key_number(uint32_t issuer, uint32_t year, uint16_t kind, uint32_t serial) {
+    struct builder b = { 0 };
+    b32(&b, issuer); b16(&b, (uint16_t)year); b16(&b, kind); b32(&b, serial);
+    return b.key;
+}
+struct key key_refused(uint32_t peer, struct key record) { struct builder b = { 0 }; b32(&b, peer); braw(&b, record.b, record.len); return b.key; }
+
+bool key_is_register(struct key record) {
+    const struct kind_row *row = record.len >= 6 ? kind_row(lz_get16(record.b + 4)) : NULL;
+    return row && row->class == CLASS_REGISTER;
+}
+
+struct key key_after(struct key key) {
+    LZ_ASSERT(key.len < sizeof key.b);
+    key.b[key.len++] = 0;
+    return key;
+}

@@ -1,0 +1,149 @@
+/* store: the node's own records, on disk. The only room that includes lmdb.h.
+ *
+ * One write transaction per turn, opened by the first call that needs it. The first error of a transaction sticks: later
+ * calls do nothing, store_commit reports it; call sites read straight down. Every value carries a CRC-32C over its key and
+ * itself; a value that fails it is not returned and counts as rot. Bytes that are returned are lent until the next write.
+ * Leaves to others: what a value means. */
+#ifndef LZ_STORE_H
+#define LZ_STORE_H
+#include "../core/core.h"
+
+enum table {
+#define X(name, key, value) TABLE_##name,
+#include "../../schema/tables.def"
+#undef X
+    TABLE_COUNT
+};
+const char *table_name(enum table table);
+
+/* Where a test may make a process die, or a write fail: asked at each point; true: it happens. */
+enum store_point { STORE_BEFORE_COMMIT, STORE_AFTER_COMMIT, STORE_FULL };
+struct store_faults {
+    bool (*happens)(void *context, enum store_point point);
+    void *context;
+};
+struct store_options {
+    const char *path;                /* a directory; made if missing */
+    uint32_t unit;
+    uint64_t map_bytes;              /* address space; fixed for life */
+    uint64_t budget_bytes;           /* what the store may grow to; 0: half of the map */
+    uint64_t reserve_bytes;          /* kept for urgent records and moves when the budget is reached */
+    bool no_sync;                    /* the simulator, whose crashes are its own; never a daemon */
+    const struct store_faults *faults;   /* NULL but in tests; lent for the life of the store */
+};
+struct store;
+/* Refuses: another daemon on it, another unit's, a newer format, read-only, a network file system. */
+enum lz_err store_open(struct store **store_p, const struct store_options *options, struct lz_fail *fail) LZ_MUST_CHECK;
+void store_close(struct store **store_p);
+
+/* ---- the transaction ---- */
+/* LZ_ok: on disk, synced (or there was nothing to write). LZ_full: nothing was written, try again when there is room.
+ * LZ_store_io: no way on; the caller ends the process. */
+enum lz_err store_commit(struct store *store) LZ_MUST_CHECK;
+void store_abort(struct store *store);
+enum lz_err store_failed(const struct store *store);      /* the error that sticks, or LZ_ok */
+void store_give_up(struct store *store);                  /* the turn ran out of memory: nothing of it may be committed */
+bool store_written(const struct store *store);            /* something would be committed */
+
+/* ---- keys: fixed-width big-endian, built only here ---- */
+struct key { uint8_t len; uint8_t b[96]; };
+struct key key_record(uint32_t origin, uint16_t kind, struct lz_bytes register_key, uint64_t stamp, uint32_t epoch);
+struct key key_of(const struct record *r);
+struct key key_id(struct rec_id id);
+struct key key_bytes(struct lz_bytes bytes);
+struct key key_feed(struct feed_id feed, uint64_t position);
+struct key key_tip(struct feed_id feed);
+enum { SIDE_WE_FOLLOW = 0, SIDE_THEY_FOLLOW = 1 };
+struct key key_cursor(uint32_t peer, uint8_t side, struct feed_id feed);
+struct key key_standing(struct rec_id subject, uint32_t unit);
+struct key key_rollup(uint16_t kind, struct rec_id subject, uint32_t unit);
+struct key key_due(uint64_t time, uint8_t what, struct rec_id subject, uint32_t unit);
+struct key key_move(struct rec_id subject, uint32_t unit, uint32_t origin, uint64_t stamp, uint32_t epoch);
+struct key key_u32(uint32_t value);                       /* lineage, reclaim, owes, walk, wish */
+struct key key_left(uint32_t peer, struct epoch epoch);
+struct key key_ask(struct lz_bytes request, uint16_t index);
+struct key key_number(uint32_t issuer, uint32_t year, uint16_t kind, uint32_t serial);
+struct key key_refused(uint32_t peer, struct key record);
+struct key key_u64(uint64_t value);                       /* audit */
+bool key_is_register(struct key record);
+static inline struct lz_bytes key_view(const struct key *key) { return lz_bytes_of(key->b, key->len); }
+static inline bool key_begins(const struct key *key, const struct key *prefix, size_t n) {
+    return key->len >= n && memcmp(key->b, prefix->b, n) == 0;
+}
+
+/* ---- values ---- */
+bool store_get(struct store *store, enum table table, struct key key, struct lz_bytes *value);
+void store_put(struct store *store, enum table table, struct key key, struct lz_bytes value);
+void store_delete(struct store *store, enum table table, struct key key);
+/* The first entry at or after *key; *key becomes its key. For the next one, call key_after first. */
+bool store_seek(struct store *store, enum table table, struct key *key, struct lz_bytes *value);
+struct key key_after(struct key key);
+/* The last key at or before `from`. */
+bool store_seek_back(struct store *store, enum table table, struct key from, struct key *key);
+bool store_last(struct store *store, enum table table, struct key *key, struct lz_bytes *value);
+
+/* ---- what is true of the whole store ---- */
+struct epoch store_epoch(const struct store *store);      /* of this run; none before store_begin_epoch */
+void store_begin_epoch(struct store *store, struct epoch epoch);   /* a new lineage entry, in this transaction */
+uint64_t store_position(const struct store *store);       /* the last position given out */
+uint64_t store_last_stamp(const struct store *store);
+void store_raise_stamp(struct store *store, uint64_t stamp);       /* never down */
+uint64_t store_next_stamp(struct store *store, uint64_t wall_ms);
+bool store_is_new(const struct store *store);             /* no epoch before this one */
+/* The lineage, oldest first: the first entry and the newest max-1. Returns how many; *cut when some are left out. */
+size_t store_lineage(struct store *store, struct lineage_entry *out, size_t max, bool *cut);
+
+/* ---- records and feeds ---- */
+struct stored {
+    struct lz_bytes envelope;
+    struct lz_bytes feeds;           /* packed; see store_stored_feed */
+};
+bool store_record_get(struct store *store, struct key key, struct stored *stored);
+bool store_record_parse(struct lz_bytes value, struct stored *stored);   /* a value met while seeking */
+size_t store_stored_feeds(const struct stored *stored);
+struct feed_id store_stored_feed(const struct stored *stored, size_t index, uint64_t *position);
+/* Writes a record with the feeds it enters. LZ_already: it is there with the same bytes; LZ_conflict: with others (an event);
+ * for a register `replace` says that the caller has judged it newer. The envelope must live until store_commit. */
+enum lz_err store_record_put(struct store *store, struct key key, struct lz_bytes envelope, const struct feed_id *feeds, size_t n_feeds, bool replace);
+/* Enters a record that is held in one more feed; nothing happens when it stands there already. */
+void store_record_enter(struct store *store, struct key key, struct feed_id feed);
+uint64_t store_tip(struct store *store, struct feed_id feed);
+
+/* What this transaction added to feeds, for live batches: valid after store_commit until the next write. */
+struct fresh_entry {
+    uint64_t position;
+    struct lz_bytes *envelopes;
+    size_t n_envelopes, bytes;
+    bool is_register;
+    struct key *keys;
+};
+struct fresh_feed {
+    struct feed_id feed;
+    uint64_t tip_before, tip;
+    struct fresh_entry *entries;
+    size_t n_entries, max_entries;
+};
+size_t store_fresh(const struct store *store, const struct fresh_feed **feeds);
+void store_forget_fresh(struct store *store);                       /* before the arena is reset */
+
+/* Reads a feed after `from`: fills envelopes (lent; arena for the list) until bytes_max or records_max; *to is the last
+ * position looked at, the tip when all was read. Every entry is taken whole or not. */
+size_t store_feed_read(struct store *store, struct arena *arena, struct feed_id feed, uint64_t from, size_t bytes_max,
+                       struct lz_bytes **envelopes, uint64_t *to);
+
+/* What stands in a feed after a position; beyond a few thousand entries it is an estimate. oldest_ms: the first one's stamp. */
+struct backlog { uint64_t records, bytes, oldest_ms; };
+struct backlog store_backlog(struct store *store, struct feed_id feed, uint64_t from);
+
+/* ---- room ---- */
+struct store_room {
+    uint64_t used_bytes, budget_bytes, reserve_bytes, disk_free_bytes, map_bytes;
+    bool full;                       /* routine work is refused at the door */
+    bool exhausted;                  /* the reserve is gone too */
+};
+struct store_room store_room(struct store *store);        /* a statvfs; call it now and then, not per record */
+uint64_t store_rot(const struct store *store);            /* values refused by their CRC since the start */
+void store_set_arena(struct store *store, struct arena *arena);   /* where fresh entries live; the turn's */
+struct store_counts { uint64_t entries[TABLE_COUNT]; };
+void store_count(struct store *store, struct store_counts *counts);
+#endif

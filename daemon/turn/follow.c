@@ -1,0 +1,144 @@
+/* follow: what the neighbours publish is applied here, with its cursor, once.
+ *
+ * A record that cannot be applied goes to `refused` with its reason in the commit that moves the cursor: one record never
+ * blocks a lane, and nothing is dropped in silence. */
+#include "turn_room.h"
+
+/* ---- who may say what -------------------------------------------------------------------------------------------------- */
+
+/* From a child: what its subtree says, upward. From the parent: what stands outside our subtree, downward. Only a reclaim
+ * answer may bring one's own records from a child, or one's own and one's subtree's from the parent. */
+static bool may_say(struct turn *t, const struct link *l, const struct record *r, enum land land) {
+    bool own = r->origin == t->o.unit;
+    const struct child *holder = roster_holding(t->o.roster, r->origin);
+    if (land == LAND_RECLAIM) return l->is_parent ? own || holder != NULL : own;
+    if (own) return false;
+    if (!l->is_parent) return holder && holder->code == l->code && r->direction != DIRECTION_DOWN && r->tier > t->o.tier;
+    if (holder) return false;
+    /* a problem that the parent assigns to a unit here comes down though it travels up */
+    return r->direction != DIRECTION_UP || r->kind == KIND_problem;
+}
+
+static void put_aside(struct turn *t, struct link *l, const struct record *r, enum lz_err why, const char *text) {
+    struct key key = r->origin ? key_of(r) : key_u64(lz_hash64(0, r->envelope.data, r->envelope.len));
+    size_t kept = r->envelope.len <= RECORD_BYTES_MAX ? r->envelope.len : 0;
+    const char *name = lz_err_name(why);
+    size_t n = strlen(name);
+    uint8_t *v = arena_alloc_raw(t->arena, 10 + n + kept);
+    if (!v) { store_give_up(t->o.store); return; }
+    lz_put64(v, t->now.wall_ms);
+    lz_put16(v + 8, (uint16_t)n);
+    memcpy(v + 10, name, n);
+    if (kept) memcpy(v + 10 + n, r->envelope.data, kept);
+    store_put(t->o.store, TABLE_refused, key_refused(l->code, key), lz_bytes_of(v, 10 + n + kept));
+    t->counters.refused++;
+    if (why == LZ_foreign_origin || why == LZ_wrong_direction) t->counters.forbidden++;
+    char escaped[200];
+    lz_log(LZ_WARN, "record.refused peer=%06u origin=%06u kind=%u reason=%s text=%s", l->code, r->origin, r->kind, name,
+           lz_log_value(lz_bytes_str(text), escaped, sizeof escaped));
+}
+
+void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum land land) {
+    struct record r;
+    struct lz_fail fail = { 0 };
+    t->turn_records++;
+    enum lz_err err = record_decode(t->arena, envelope, &r, &fail);
+    if (err != LZ_ok && err != LZ_unknown_kind) { put_aside(t, l, &r, err, fail.text); return; }
+    if (!may_say(t, l, &r, land)) { put_aside(t, l, &r, LZ_foreign_origin, "对方无权传送这条记录"); return; }
+    if (err == LZ_unknown_kind) {
+        if (flow_carry(t->flow, &r) == LZ_ok) put_aside(t, l, &r, err, fail.text);
+        return;
+    }
+    err = flow_land(t->flow, &r, land);
+    if (err == LZ_ok) { t->counters.records++; return; }
+    if (err == LZ_already) { t->counters.duplicates++; return; }
+    if (err == LZ_conflict) { t->counters.conflicts++; put_aside(t, l, &r, err, "同一编号，内容不同"); }
+    /* anything else is the store's error: it sticks, and the turn is given up as a whole */
+}
+
+/* ---- batches ------------------------------------------------------------------------------------------------------------- */
+
+void follow_fetch(struct turn *t, struct link *l, struct in_feed *in) {
+    if (in->fetched_ms && t->now.mono_ms < in->fetched_ms + 500) return;
+    in->fetched_ms = t->now.mono_ms ? t->now.mono_ms : 1;
+    struct fetch fetch = { in->feed, l->epoch, in->cursor.position };
+    struct lz_bytes packet;
+    if (fetch_encode(t->arena, &fetch, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
+    t->counters.gaps++;
+}
+
+static bool may_follow(struct turn *t, struct link *l, struct in_feed *in) {
+    if (l->diverged) return false;
+    if (l->reclaim && !l->reclaim_passed) {          /* one's own first: else what a feed brings would be answered twice */
+        reclaim_ask_peer(t, l);
+        return false;
+    }
+    /* a store that is nearly full stops taking, and so acknowledging: the pressure goes back to the clerk who submits */
+    return !(t->room.exhausted || (t->room.full && in->feed.lane >= LANE_ROUTINE));
+}
+
+static void apply(struct turn *t, struct link *l, struct in_feed *in, const struct batch *b) {
+#if LZ_MUTANT == 2
+    feed_advance(&in->cursor, b->to, b->seen);
+    in->dirty = true;
+    follow_write_cursors(t);
+    if (store_commit(t->o.store) != LZ_ok) { store_give_up(t->o.store); return; }
+#endif
+    for (size_t i = 0; i < b->n_envelopes; i++) follow_apply(t, l, b->envelopes[i], LAND_PEER);
+    feed_advance(&in->cursor, b->to, b->seen);
+    in->dirty = in->ack = true;
+    in->fetched_ms = 0;
+    if (b->tip > in->tip) in->tip = b->tip;
+}
+
+void follow_batch(struct turn *t, struct link *l, struct lz_bytes body) {
+    struct batch b;
+    if (batch_decode(t->arena, body, &b) != LZ_ok) {
+        t->counters.bad_packets++;
+        lz_log(LZ_WARN, "batch.bad peer=%06u bytes=%zu", l->code, body.len);
+        return;
+    }
+    struct in_feed *in = link_in(l, b.feed);
+    if (!in) {
+        t->counters.forbidden++;
+        lz_log(LZ_WARN, "batch.foreign_feed peer=%06u scope=%u", l->code, b.feed.scope);
+        return;
+    }
+    if (!may_follow(t, l, in)) return;
+    switch (feed_on_batch(&in->cursor, l->greeted ? l->epoch : (struct epoch){ { 0 } }, b.epoch, b.from, b.to)) {
+    case FOLLOW_APPLY: apply(t, l, in, &b); break;
+    case FOLLOW_OLD: in->ack = true; break;
+    case FOLLOW_GAP: if (b.tip > in->tip) in->tip = b.tip; follow_fetch(t, l, in); break;
+    case FOLLOW_NEEDS_HELLO: link_say_hello(t, l, false); break;
+    }
+}
+
+void follow_tip(struct turn *t, struct link *l, struct lz_bytes body) {
+    struct tip tip;
+    if (tip_decode(t->arena, body, &tip) != LZ_ok) { t->counters.bad_packets++; return; }
+    if (!l->greeted || !epoch_equal(tip.epoch, l->epoch)) { link_say_hello(t, l, false); return; }
+    l->tip_next_ms = tip.next_ms < 5 * LZ_MINUTE_MS ? tip.next_ms : 5 * LZ_MINUTE_MS;
+    l->clock_offset_ms = (int64_t)(tip.wall_ms - t->now.wall_ms);
+    l->tip_heard_ms = t->now.mono_ms;
+    l->tip_proven = true;
+    for (size_t i = 0; i < tip.n_feeds; i++) {
+        struct in_feed *in = link_in(l, tip.feeds[i].feed);
+        if (!in) continue;
+        in->tip = tip.feeds[i].tip;
+        if (in->cursor.position < in->tip && may_follow(t, l, in)) follow_fetch(t, l, in);
+    }
+}
+
+void follow_write_cursors(struct turn *t) {
+    for (struct link *l = t->links; l; l = l->next)
+        for (size_t i = 0; i < l->n_in; i++) {
+            struct in_feed *in = &l->in[i];
+            if (!in->dirty) continue;
+            in->dirty = false;
+            uint8_t v[32];
+            memcpy(v, in->cursor.epoch.b, 16);
+            lz_put64(v + 16, in->cursor.position);
+            lz_put64(v + 24, in->cursor.seen);
+            store_put(t->o.store, TABLE_cursor, key_cursor(l->code, SIDE_WE_FOLLOW, in->feed), lz_bytes_of(v, sizeof v));
+        }
+}

@@ -1,0 +1,96 @@
+/* turn: one pass of the main loop, and the conversation with the neighbours.
+ *
+ *     turn_begin(turn, now);
+ *     ... turn_feed(turn, &packet), or submissions through turn_flow(turn) ...
+ *     turn_commit(turn);                         one synced commit for all that the wake-up brought
+ *     while (turn_next_send(turn, &packet)) ...  only now does anything leave the process
+ *
+ * Guarantees: a record's effect and the cursor that says so are in the same commit; nothing is offered, acknowledged or
+ * answered before it; `live` is only said of a link when both cursors are proven. It never sees a socket, a clock or a
+ * random source: the simulator runs it as it is. */
+#ifndef LZ_TURN_H
+#define LZ_TURN_H
+#include "../flow/flow.h"
+
+struct turn_options {
+    struct store *store;             /* all lent for the life of the turn */
+    struct roster *roster;
+    const struct units *units;
+    const struct calendar *calendar;
+    uint32_t unit, parent;           /* parent 0: the top */
+    uint8_t tier;
+    size_t n_parent_endpoints;
+    struct flow_settings settings;
+    uint32_t subscribe[WISH_KINDS_MAX];            /* kinds wanted in full from below */
+    size_t n_subscribe;
+    const char *software;
+    struct epoch epoch;              /* random, drawn for this start */
+    uint64_t seed;                   /* for jitter */
+    uint32_t tip_ms, tip_idle_ms, hello_ms;
+};
+struct turn;
+/* Commits the new epoch before it returns; opens the reclaims of a new store. */
+enum lz_err turn_open(struct turn **turn_p, const struct turn_options *options, struct lz_now now, struct lz_fail *fail) LZ_MUST_CHECK;
+void turn_close(struct turn **turn_p);
+
+void turn_begin(struct turn *turn, struct lz_now now);
+bool turn_has_room(const struct turn *turn);       /* for one more packet or ask in this turn */
+void turn_feed(struct turn *turn, const struct packet *packet);
+/* LZ_ok; LZ_full: nothing of this turn happened, it will be tried again; LZ_store_io: end the process. */
+enum lz_err turn_commit(struct turn *turn) LZ_MUST_CHECK;
+/* Gives up what this turn has done so far, as if it had just begun: for an atomic ask that failed, alone in its turn. */
+void turn_abandon(struct turn *turn);
+bool turn_untouched(const struct turn *turn);      /* no packet, nothing written yet */
+bool turn_next_send(struct turn *turn, struct packet *packet);
+uint64_t turn_next_deadline(const struct turn *turn);   /* mono_ms */
+
+/* What the shell saw of the connection to the parent; and where it should dial now. */
+enum parent_event { PARENT_CONNECTED, PARENT_LOST, PARENT_REFUSED };
+void turn_parent_event(struct turn *turn, enum parent_event event);
+bool turn_wants_dial(struct turn *turn, size_t *endpoint);
+
+/* The roster has changed (the caller changed it): links, sums and feeds follow in this turn. */
+void turn_child_added(struct turn *turn, uint32_t code);
+void turn_child_removed(struct turn *turn, uint32_t code);
+
+struct flow *turn_flow(struct turn *turn);
+struct store *turn_store(struct turn *turn);
+struct arena *turn_arena(struct turn *turn);
+const struct turn_options *turn_settings(const struct turn *turn);
+struct lz_now turn_now(const struct turn *turn);
+/* May a clerk submit now? Refuses with the reason while a lost store is being found again, or the store is full. */
+enum lz_err turn_may_submit(struct turn *turn, enum lane lane, struct lz_fail *fail);
+bool turn_recovering(struct turn *turn);
+void turn_override_reclaim(struct turn *turn);     /* an operator says: do not wait for the neighbours */
+bool turn_resolve(struct turn *turn, uint32_t peer);   /* an operator says: this peer's present line is the true one */
+
+/* ---- what links says ---- */
+struct feed_view {
+    struct feed_id feed;
+    bool ours;                       /* we publish it */
+    uint64_t position, tip;          /* applied (or acknowledged), and what there is */
+};
+struct link_view {
+    uint32_t code;
+    bool is_parent;
+    enum link_state state;
+    const char *reason;
+    uint64_t since_wall_ms, last_seen_wall_ms;     /* 0: never */
+    uint64_t behind_in, behind_out;  /* records' positions not applied here / not confirmed there */
+    uint64_t behind_out_records, behind_out_bytes, oldest_out_ms;
+    double rate_out, rate_in;        /* positions per second of late */
+    struct epoch epoch;
+    char software[64];
+    char cause[256];                 /* what the peer says of itself */
+    int64_t clock_offset_ms;
+    bool owes, reclaiming, walking;
+    struct feed_view feeds[3 * LANE_COUNT];
+    size_t n_feeds;
+};
+size_t turn_links(struct turn *turn);
+void turn_link_view(struct turn *turn, size_t index, struct link_view *view);
+struct turn_counters {
+    uint64_t turns, commits, packets, records, duplicates, refused, bad_packets, forbidden, gaps, fetches_served, batches_live, batches_repair, conflicts;
+};
+const struct turn_counters *turn_counters(const struct turn *turn);
+#endif

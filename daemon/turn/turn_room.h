@@ -1,0 +1,117 @@
+/* Private to the turn room: links and what its files share. */
+#ifndef LZ_TURN_ROOM_H
+#define LZ_TURN_ROOM_H
+#include "turn.h"
+
+#ifndef LZ_MUTANT
+#define LZ_MUTANT 0                  /* planted bugs for the tests of the tests: 1 send before commit, 2 cursor in its own commit */
+#endif
+
+/* A feed that the peer follows here. */
+struct out_feed {
+    struct feed_id feed;
+    uint64_t tip, sent, acked;       /* sent: contiguous up to here on this connection */
+    uint64_t pushed[WINDOW_PUSHES];  /* `to` of what is under way, oldest first */
+    uint32_t pushed_bytes[WINDOW_PUSHES];
+    uint32_t n_pushed, under_way;    /* bytes */
+    bool ack_dirty;
+};
+/* A feed of the peer that we follow. */
+struct in_feed {
+    struct feed_id feed;
+    struct cursor cursor;
+    uint64_t tip;                    /* as the peer told last */
+    uint64_t fetched_ms;             /* mono; 0: no fetch under way */
+    bool dirty, ack;
+};
+struct link {
+    struct link *next;
+    uint32_t code;
+    bool is_parent, gone;
+    /* this conversation */
+    bool connected, greeted, refused, diverged;
+    struct epoch epoch;              /* theirs, as hello showed */
+    uint64_t hello_sent_ms, heard_ms, heard_wall_ms, tip_heard_ms, connected_ms;
+    uint32_t hello_tries, tip_next_ms;
+    bool tip_proven;                 /* a tip of the present epoch came since hello */
+    char software[64], cause[256], reason[160];
+    int64_t clock_offset_ms;
+    /* reclaim, mirrored from the store */
+    bool reclaim, reclaim_passed, owes;
+    struct key reclaim_after;
+    uint64_t reclaim_asked_ms;
+    bool walking;
+    struct in_feed in[2 * LANE_COUNT];
+    struct out_feed out[2 * LANE_COUNT];
+    size_t n_in, n_out;
+    enum link_state state;
+    uint64_t since_wall_ms;
+    double rate_in, rate_out;
+    uint64_t rate_at_ms, rate_in_from, rate_out_from;
+};
+enum { OUTBOX_MAX = 8192 };
+struct turn {
+    struct turn_options o;
+    struct flow *flow;
+    struct arena *arena;
+    struct lz_now now;
+    struct link *links;              /* the parent first, then children by code */
+    struct packet *outbox;           /* in the arena */
+    size_t n_outbox, at_outbox, outbox_bytes;
+    size_t turn_records, turn_bytes, turn_packets;
+    bool in_turn, serve_more, walk_more, overridden, busy;
+    uint64_t tip_at_ms, tip_interval_ms, room_checked_ms, ack_write_ms;
+    struct store_room room;
+    size_t endpoint, dial_rounds;
+    bool wants_dial;
+    uint64_t dialled_ms;
+    bool walk_active;
+    uint64_t random;
+    struct lineage_entry *lineage;   /* ours, LINEAGE_SHOWN_MAX, fixed for a run */
+    size_t n_lineage;
+    bool lineage_cut;
+    struct turn_counters counters;
+    size_t serve_from;               /* round robin over links */
+};
+
+/* link.c */
+struct link *link_find(struct turn *t, uint32_t code);
+struct link *link_make(struct turn *t, uint32_t code, bool is_parent);
+void links_load(struct turn *t);                /* cursors and flags from the store: at start and after an abort */
+void link_say_hello(struct turn *t, struct link *l, bool reply);
+void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body);
+void links_tick(struct turn *t);
+void links_states(struct turn *t);
+struct in_feed *link_in(struct link *l, struct feed_id feed);
+struct out_feed *link_out(struct link *l, struct feed_id feed);
+void link_reason(struct link *l, const char *format, ...) LZ_PRINTF(2, 3);
+size_t wish_of(struct turn *t, uint32_t *kinds);
+/* follow.c */
+void follow_batch(struct turn *t, struct link *l, struct lz_bytes body);
+void follow_tip(struct turn *t, struct link *l, struct lz_bytes body);
+void follow_fetch(struct turn *t, struct link *l, struct in_feed *in);
+void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum land land);
+void follow_write_cursors(struct turn *t);
+/* publish.c */
+void publish_fetch(struct turn *t, struct link *l, struct lz_bytes body);
+void publish_ack(struct turn *t, struct link *l, struct lz_bytes body);
+void publish_live(struct turn *t);
+void publish_serve(struct turn *t);
+void publish_acks(struct turn *t);
+void publish_tips(struct turn *t, bool now);
+void publish_write_acks(struct turn *t);
+void out_reset(struct out_feed *out, uint64_t position);
+/* reclaim.c */
+void reclaim_open_all(struct turn *t, const char *why);
+void reclaim_ask_peer(struct turn *t, struct link *l);
+void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body);
+void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body);
+void reclaim_on_done(struct turn *t, struct link *l, struct lz_bytes body);
+void reclaim_load(struct turn *t, struct link *l);
+/* walk.c */
+void walk_check(struct turn *t);                /* who needs one: a new child, another subtree, another wish */
+void walk_step(struct turn *t);
+/* turn.c */
+void turn_post(struct turn *t, uint32_t peer, enum channel channel, struct lz_bytes bytes);
+uint64_t turn_random(struct turn *t, uint64_t below);
+#endif
