@@ -1,0 +1,100 @@
+/* world: many nodes in one process, one seed, virtual time.
+ *
+ * Each node is the real store (LMDB, unsynced: crashes are ours), flow and turn. The network is ours: a reliable, ordered
+ * sync channel per link that loses what is under way when the connection ends, and a live channel that loses, doubles and
+ * reorders. A node dies at its storage calls with a set chance; what it had already given to the network stays sent. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+#include "../../daemon/turn/turn.h"
+
+enum { NODES_MAX = 64, PATH_BYTES = 256 };
+struct odds {                        /* drawn from the seed */
+    double crash_before, crash_after, full;        /* per commit */
+    double lose, twice;                            /* per live packet */
+    uint32_t delay_min_ms, delay_max_ms;
+    double cut, restart, leave, restore, destroy, clock;   /* per action */
+    bool late;
+};
+struct node {
+    uint32_t code, parent;
+    uint8_t tier;
+    int index, up_index;
+    bool up, enrolled, connected, hung;
+    char path[PATH_BYTES], backup[PATH_BYTES];
+    bool has_backup;
+    struct store *store;
+    struct turn *turn;
+    struct roster *roster;
+    struct store_faults faults;
+    int64_t clock_offset_ms;
+    uint64_t wake_ms, back_ms;       /* when it runs by itself; when it starts again */
+    uint64_t starts, crashes;
+};
+struct parcel {                      /* a packet under way */
+    uint64_t at_ms, order;
+    int from, to;
+    enum channel channel;
+    uint8_t *bytes;
+    size_t len;
+    uint64_t connection;
+};
+/* What a clerk was told: this record is on disk. Kept outside of the nodes; the checker knows nothing else. */
+struct told {
+    struct rec_id id;
+    uint8_t *envelope;
+    size_t len;
+    struct rec_id subject;
+    uint32_t *targets, move_unit;
+    size_t n_targets;
+    bool target_all, lost;
+    uint32_t move;
+    uint8_t key[REGISTER_KEY_MAX];
+    size_t key_len;
+};
+struct world {
+    uint64_t seed, random, now_ms;
+    struct odds odds;
+    bool healing, trace, restores;
+    struct units *units;
+    struct calendar *calendar;
+    struct node nodes[NODES_MAX];
+    int n_nodes;
+    struct parcel *parcels;
+    size_t n_parcels, max_parcels;
+    uint64_t orders;
+    uint64_t cut_until[NODES_MAX][2];    /* per link (by child): up, down */
+    uint64_t connection[NODES_MAX], connect_at[NODES_MAX];
+    struct told *told;
+    size_t n_told, max_told;
+    uint64_t faults, turns, delivered;
+    char dir[PATH_BYTES];
+    char failure[512];
+    bool failed;
+    uint32_t subscribe;                  /* a kind that the top wants in full; 0: none */
+    struct arena *arena;
+};
+uint64_t sim_random(struct world *w, uint64_t below);
+bool sim_chance(struct world *w, double p);
+void world_open(struct world *w, uint64_t seed, const char *dir, bool trace);
+void world_add(struct world *w, uint32_t code, uint32_t parent, uint8_t tier, bool enrolled);
+void world_start(struct world *w);
+void world_close(struct world *w);
+/* Lets time pass; actions are the caller's. */
+void world_run(struct world *w, uint64_t until_ms);
+void world_heal(struct world *w);
+void node_boot(struct world *w, struct node *n);
+void node_down(struct world *w, struct node *n, uint64_t for_ms);
+void node_copy(struct world *w, struct node *n);            /* a backup, as it is now */
+void node_restore(struct world *w, struct node *n);
+void node_destroy(struct world *w, struct node *n);
+void node_enrol(struct world *w, struct node *n);
+struct node *node_of(struct world *w, uint32_t code);
+/* Submits in a turn of its own; LZ_ok: the clerk was told. A crash gives LZ_store_io. */
+enum lz_err node_submit(struct world *w, struct node *n, struct record *draft, struct rec_id *id);
+void world_fail(struct world *w, const char *format, ...) LZ_PRINTF(2, 3);
+void world_note(struct world *w, const char *format, ...) LZ_PRINTF(2, 3);
+bool world_below(const struct world *w, uint32_t unit, uint32_t of);   /* itself included */
+/* check.c: what must be true when the network has healed. */
+void world_check(struct world *w);
+bool world_holds(struct world *w, struct node *n, const struct told *t);
+#endif
