@@ -6,7 +6,7 @@
 
 void due_put(struct flow *f, uint64_t time, enum due_what what, struct rec_id subject, uint32_t unit) {
     store_put(f->o.store, TABLE_due, key_due(time, (uint8_t)what, subject, unit), (struct lz_bytes){ 0 });
-    if (f->next_due == 0 || time < f->next_due) f->next_due = time;
+    if (time < f->next_due) f->next_due = time;          /* 0 stays: not known */
 }
 
 uint64_t flow_next_due(struct flow *f) {

@@ -38,7 +38,6 @@ void flow_begin(struct flow *f, struct lz_now now, struct arena *arena) {
  * do; each step is bounded by its life cycle, and the number of rounds by four. */
 void flow_settle(struct flow *f) {
     if (f->clock_went_back) {                        /* what was to go up within a second must not wait for an hour to come again */
-        f->clock_went_back = false;
         flow_rollups_again(f);
     }
     if (flow_next_due(f) <= f->now.wall_ms) due_run(f);
@@ -56,6 +55,8 @@ void flow_settle(struct flow *f) {
     standings_write(f);
     rollups_write(f);
 }
+
+void flow_committed(struct flow *f) { f->clock_went_back = false; }
 
 size_t flow_landed(const struct flow *f, const struct rec_id **ids) {
     *ids = f->landed;

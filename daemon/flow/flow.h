@@ -95,6 +95,7 @@ void flow_destroy(struct flow **flow_p);
 void flow_begin(struct flow *flow, struct lz_now now, struct arena *arena);
 /* Writes what the turn changed: standings, rollups, what is due. Call once before store_commit. */
 void flow_settle(struct flow *flow);
+void flow_committed(struct flow *flow);          /* after store_commit gave LZ_ok */
 void flow_forget(struct flow *flow);             /* after store_abort: what was in memory was never true */
 bool flow_has_room(const struct flow *flow);     /* for one more record in this turn */
 uint64_t flow_next_due(struct flow *flow);       /* wall_ms; UINT64_MAX: nothing */

@@ -172,7 +172,7 @@ void flow_rollups_again(struct flow *f) {
         struct cached_rollup row = { 0 };
         row.kind = kind;
         row.subject = subject;
-        if (!rollup_parse(v, true, &row) || sent_already(f, &row)) continue;
+        if (!rollup_parse(v, true, &row) || (!row.pending && sent_already(f, &row))) continue;
         struct cached_rollup *total = rollup_of(f, kind, subject, 0);
         if (!total) return;
         total->pending = false;                          /* its `due` row may lie ahead of a clock that was set back; a second one does no harm */

@@ -197,6 +197,7 @@ enum lz_err turn_commit(struct turn *t) {
 #endif
         return err;
     }
+    flow_committed(t->flow);
     if (t->busy) t->counters.commits++;
     links_tick(t);
 #if LZ_MUTANT != 1

@@ -29,9 +29,11 @@ void world_note(struct world *w, const char *format, ...) {
 void world_fail(struct world *w, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    if (!w->failed) vsnprintf(w->failure, sizeof w->failure, format, args);
-    if (w->trace) { printf("FAIL "); vprintf(format, args); putchar('\n'); }
+    char text[sizeof w->failure];
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (w->trace) printf("FAIL %s\n", text);
+    if (!w->failed) memcpy(w->failure, text, sizeof text);
     w->failed = true;
 }
 
