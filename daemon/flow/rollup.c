@@ -160,8 +160,22 @@ void rollup_send(struct flow *f, uint16_t kind, struct rec_id subject) {
 
 /* ---- at start, after a reclaim, when children change --------------------------------------------------------------------- */
 
+/* What we once sent of a sum that we do not have now: it came back to us from the parent, its standings did not. */
+static void take_back_sent(struct flow *f) {
+    struct key prefix = key_record(f->o.unit, KIND_rollup, (struct lz_bytes){ 0 }, 0, 0), key = prefix;
+    struct lz_bytes v;
+    prefix.len = key.len = 6;
+    for (; store_seek(f->o.store, TABLE_record, &key, &v) && key_begins(&key, &prefix, 6); key = key_after(key)) {
+        cache_spill(f);
+        if (key.len != 6 + 2 + REC_ID_BYTES) continue;
+        struct cached_rollup *total = rollup_of(f, lz_get16(key.b + 6), rec_id_get(key.b + 8), 0);
+        if (total && !total->there && !total->dirty) total->dirty = true;
+    }
+}
+
 void flow_rollups_again(struct flow *f) {
     if (!f->o.parent) return;
+    take_back_sent(f);
     struct key key = { 0 };
     struct lz_bytes v;
     for (; store_seek(f->o.store, TABLE_rollup, &key, &v); key = key_after(key)) {

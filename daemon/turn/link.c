@@ -191,10 +191,17 @@ static void judge_ourselves(struct turn *t, struct link *l, const struct hello *
     if (lost) reclaim_open_all(t, h->owes ? "neighbour_owes" : "store_went_back");
 }
 
-static void leave_line(struct turn *t, struct link *l, struct in_feed *in, enum verdict verdict) {
+static bool in_line(const struct hello *h, struct epoch epoch) {
+    for (size_t i = 0; i < h->n_lineage; i++)
+        if (epoch_equal(h->lineage[i].epoch, epoch)) return true;
+    return false;
+}
+
+static void leave_line(struct turn *t, struct link *l, struct in_feed *in, enum verdict verdict, const struct hello *h) {
     lz_log(LZ_WARN, "link.%s peer=%06u feed=%u/%s position=%llu", verdict_name(verdict), l->code, in->feed.scope, lane_name((enum lane)in->feed.lane),
            (unsigned long long)in->cursor.position);
-    if (verdict == VERDICT_ROLLBACK) store_put(t->o.store, TABLE_left, key_left(l->code, in->cursor.epoch), (struct lz_bytes){ 0 });
+    /* an epoch that both lines share is no mark of the one that was left */
+    if (verdict == VERDICT_ROLLBACK && !in_line(h, in->cursor.epoch)) store_put(t->o.store, TABLE_left, key_left(l->code, in->cursor.epoch), (struct lz_bytes){ 0 });
     if (!l->owes) {
         store_put(t->o.store, TABLE_owes, key_u32(l->code), (struct lz_bytes){ 0 });
         l->owes = true;
@@ -217,7 +224,7 @@ static void judge_peer(struct turn *t, struct link *l, const struct hello *h) {
         struct in_feed *in = &l->in[i];
         enum verdict v = peer_judge(&in->cursor, h->lineage, h->n_lineage, shared);
         if (v == VERDICT_ROLLBACK || v == VERDICT_RECREATED) {
-            leave_line(t, l, in, v);
+            leave_line(t, l, in, v, h);
             in->cursor = (struct cursor){ now, 0, 0 };
         }
         in->cursor.epoch = now;
@@ -281,6 +288,7 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
     take_stamp(t, l, h.highest_stamp);
     l->epoch = h.lineage[h.n_lineage - 1].epoch;
     l->greeted = true;
+    l->greeted_turn = t->counters.turns;
     l->hello_tries = 0;
     l->tip_proven = false;
     if (l->is_parent) take_wish(t, &h);
@@ -341,6 +349,8 @@ void links_tick(struct turn *t) {
         if (l->is_parent) dial_next(t, l);
         if (!l->greeted && l->connected && !l->diverged) link_say_hello(t, l, false);
         if (l->reclaim && l->greeted && t->now.mono_ms >= l->reclaim_asked_ms + 1000) reclaim_ask_peer(t, l);
+        /* its word that it has taken all back may have been lost with a turn: ask by saying once more that we wait */
+        if (l->owes && l->greeted && t->now.mono_ms >= l->hello_sent_ms + OWES_AGAIN_MS) link_say_hello(t, l, false);
     }
 }
 

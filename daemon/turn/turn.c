@@ -162,6 +162,11 @@ static void forget_turn(struct turn *t) {
     flow_forget(t->flow);
     t->n_outbox = t->at_outbox = 0;
     t->room_checked_ms = 0;
+    for (struct link *l = t->links; l; l = l->next) {
+        if (l->greeted_turn != t->counters.turns) continue;
+        l->greeted = false;
+        l->hello_sent_ms = 0;
+    }
     links_load(t);
     store_abort(t->o.store);
 }
@@ -231,6 +236,7 @@ uint64_t turn_next_deadline(const struct turn *t) {
         if (!l->greeted && l->connected) sooner(&next, l->hello_sent_ms + t->o.hello_ms);
         if (l->is_parent && !l->greeted && t->o.n_parent_endpoints > 1) sooner(&next, now + 1000);
         if (l->reclaim && l->greeted) sooner(&next, l->reclaim_asked_ms + 1000);
+        if (l->owes && l->greeted) sooner(&next, l->hello_sent_ms + OWES_AGAIN_MS);
         if (l->greeted && l->state != LINK_stalled) sooner(&next, l->heard_ms + 2 * (uint64_t)l->tip_next_ms + 2000);
     }
     return next > now ? next : now;

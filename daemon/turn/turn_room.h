@@ -32,6 +32,7 @@ struct link {
     bool connected, greeted, refused, diverged;
     struct epoch epoch;              /* theirs, as hello showed */
     uint64_t hello_sent_ms, heard_ms, heard_wall_ms, tip_heard_ms, connected_ms;
+    uint64_t greeted_turn;           /* the turn that took their hello: if it is given up, so is the hello */
     uint32_t hello_tries, tip_next_ms;
     bool tip_proven;                 /* a tip of the present epoch came since hello */
     char software[64], cause[256], reason[160];
@@ -49,7 +50,7 @@ struct link {
     double rate_in, rate_out;
     uint64_t rate_at_ms, rate_in_from, rate_out_from;
 };
-enum { OUTBOX_MAX = 8192 };
+enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000 };
 struct turn {
     struct turn_options o;
     struct flow *flow;

@@ -5,7 +5,7 @@
 bool world_holds(struct world *w, struct node *n, const struct told *t) {
     struct stored stored;
     (void)w;
-    if (!n->up) return true;                          /* a store that is down cannot be read now: it may hold it */
+    if (!n->store) return false;
     struct key key = key_record(t->id.origin, t->id.kind, lz_bytes_of(t->key, t->key_len), t->id.stamp, t->id.epoch);
     bool held = store_record_get(n->store, key, &stored) && lz_bytes_equal(stored.envelope, lz_bytes_of(t->envelope, t->len));
     store_abort(n->store);

@@ -215,13 +215,29 @@ void node_copy(struct world *w, struct node *n) {
     world_note(w, "%u copied", n->code);
 }
 
-/* A record that no store holds any more is gone from the world; nobody can be asked for it. */
+/* A record that no store holds any more is gone from the world. One that neither its origin nor a neighbour of its origin
+ * holds is out of reach as well: an ancestor's record is taken from further below only once records are signed. */
 static void note_lost(struct world *w) {
+    struct store *opened[NODES_MAX] = { 0 };
+    for (int i = 0; i < w->n_nodes; i++) {                      /* a store whose daemon is down is a store all the same */
+        struct node *n = &w->nodes[i];
+        if (n->up) continue;
+        struct store_options so = { .path = n->path, .unit = n->code, .map_bytes = 256 << 20, .no_sync = true };
+        enum lz_err err = store_open(&opened[i], &so, NULL);
+        LZ_ASSERT(err == LZ_ok);
+        n->store = opened[i];
+    }
     for (size_t i = 0; i < w->n_told; i++) {
         bool held = false;
-        for (int j = 0; j < w->n_nodes && !held; j++) held = world_holds(w, &w->nodes[j], &w->told[i]);
+        for (int j = 0; j < w->n_nodes && !held; j++) {
+            const struct node *n = &w->nodes[j], *origin = node_of(w, w->told[i].id.origin);
+            bool near = n == origin || n->parent == origin->code || n->code == origin->parent;
+            held = near && world_holds(w, &w->nodes[j], &w->told[i]);
+        }
         if (!held) w->told[i].lost = true;
     }
+    for (int i = 0; i < w->n_nodes; i++)
+        if (opened[i]) store_close(&w->nodes[i].store);
 }
 
 void node_restore(struct world *w, struct node *n) {
