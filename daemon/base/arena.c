@@ -1,7 +1,8 @@
 /* arena: the memory of one turn.
  *
  * Guarantees: allocation moves a mark in one reservation and never calls the heap; what arena_alloc gives is zero and
- * 16-byte aligned; after a big turn the pages beyond the first 1 MiB go back to the kernel.
+ * 16-byte aligned; pages that busy turns touched go back to the kernel once turns have been small for a while, not after
+ * each: giving back and faulting in again costs more than the work of the turn.
  * Leaves to others: a NULL when the reservation is used up, which the caller refuses with LZ_full or LZ_too_large. */
 #include "base.h"
 
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-enum { ALIGN = 16, KEEP_BYTES = 1024 * 1024, PAGE_BYTES = 4096, HEAD_BYTES = 64 };
+enum { ALIGN = 16, KEEP_BYTES = 1024 * 1024, PAGE_BYTES = 4096, HEAD_BYTES = 64, QUIET_RESETS = 32 };
 
 /* Lives at the start of its own reservation. */
 struct arena {
@@ -17,6 +18,7 @@ struct arena {
     size_t size;                     /* bytes for the user, behind the head                            */
     size_t used;                     /* <= size, a multiple of ALIGN                                   */
     size_t dirty;                    /* <= size; from here on no byte was handed out since it was zero */
+    size_t quiet;                    /* resets since a quarter of what is kept was used                */
 };
 static_assert(sizeof(struct arena) <= HEAD_BYTES, "the head fits in its place");
 static_assert(HEAD_BYTES % ALIGN == 0, "the first allocation is aligned");
@@ -71,11 +73,14 @@ size_t arena_used(const struct arena *arena) { return arena->used; }
 size_t arena_room(const struct arena *arena) { return arena->size - arena->used; }
 
 void arena_reset(struct arena *arena) {
+    size_t used = arena->used, kept = round_up(HEAD_BYTES + arena->dirty, PAGE_BYTES);
     arena->used = 0;
-    size_t end = round_up(HEAD_BYTES + arena->dirty, PAGE_BYTES);
-    if (end <= KEEP_BYTES) return;
+    arena->quiet = used < arena->dirty / 4 ? arena->quiet + 1 : 0;
+    if (kept <= KEEP_BYTES || arena->quiet < QUIET_RESETS) return;
+    arena->quiet = 0;
+    size_t keep = kept / 2 > KEEP_BYTES ? round_up(kept / 2, PAGE_BYTES) : KEEP_BYTES;
     /* If the kernel will not take them back they simply stay dirty, and are zeroed by hand when used again. */
-    if (madvise((uint8_t *)arena + KEEP_BYTES, end - KEEP_BYTES, MADV_DONTNEED) == 0) arena->dirty = KEEP_BYTES - HEAD_BYTES;
+    if (madvise((uint8_t *)arena + keep, kept - keep, MADV_DONTNEED) == 0) arena->dirty = keep - HEAD_BYTES;
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...) {

@@ -69,8 +69,8 @@ uint32_t lz_crc32c(uint32_t seed, const void *data, size_t len);
 uint64_t lz_hash64(uint64_t seed, const void *data, size_t len);
 
 /* ---- the arena: memory that lives for one turn -------------------------------------------------------------
- * One reservation of address space; pages are touched as used and given back by arena_reset when a turn used
- * many. Every allocation is zeroed and 16-byte aligned. */
+ * One reservation of address space; pages are touched as used and given back by arena_reset when turns have
+ * been small for a while. Every allocation is zeroed and 16-byte aligned. */
 struct arena;
 struct arena *arena_create(size_t bytes_max);
 void arena_destroy(struct arena **arena_p);

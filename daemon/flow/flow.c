@@ -17,8 +17,8 @@ void flow_destroy(struct flow **flow_p) {
 
 void flow_forget(struct flow *f) {
     f->slots = NULL;
-    f->used = NULL;
-    f->n_used = 0;
+    f->index = NULL;
+    f->n_used = f->max_slots = 0;
     f->landed = NULL;
     f->n_landed = 0;
     f->wish_read = false;
@@ -44,7 +44,7 @@ void flow_settle(struct flow *f) {
     for (int round = 0; round < 4; round++) {
         bool again = false;
         for (size_t i = 0; i < f->n_used; i++) {
-            struct cache_slot *slot = &f->slots[f->used[i]];
+            struct cache_slot *slot = &f->slots[i];
             if (slot->type != CACHE_STANDING) continue;
             struct cached_standing *c = slot->value;
             if (c->refold) { c->refold = false; c->judge = true; fold_again(f, c->subject, c->unit, &c->now); again = true; }

@@ -32,7 +32,7 @@ struct cached_subject {
     uint64_t due_ms, written_ms;
 };
 enum cache_type { CACHE_STANDING = 1, CACHE_ROLLUP, CACHE_SUBJECT };
-enum { CACHE_SLOTS = 16384, CACHE_USED_MAX = 12000, CACHE_ROOM = 4000, CACHE_KEY = 24, LANDED_MAX = TURN_RECORDS_MAX };
+enum { CACHE_USED_MAX = 12000, CACHE_FIRST = 64, CACHE_ROOM = 4000, CACHE_KEY = 24, LANDED_MAX = TURN_RECORDS_MAX };
 struct cache_slot {
     uint8_t type, key[CACHE_KEY];
     void *value;
@@ -41,9 +41,9 @@ struct flow {
     struct flow_options o;
     struct lz_now now;
     struct arena *arena;
-    struct cache_slot *slots;
-    uint32_t *used;                  /* slots in order of first use: iteration never depends on hashes */
-    size_t n_used;
+    struct cache_slot *slots;        /* in order of first use: iteration never depends on hashes */
+    uint32_t *index;                 /* open addressing: slot + 1, 0 empty; twice as many as slots */
+    size_t n_used, max_slots;
     uint32_t wish[WISH_KINDS_MAX];
     size_t n_wish;
     bool wish_read;

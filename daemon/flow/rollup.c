@@ -103,7 +103,7 @@ void rollup_on_child(struct flow *f, const struct record *r) {
 
 void rollups_write(struct flow *f) {
     for (size_t i = 0; i < f->n_used; i++) {
-        struct cache_slot *slot = &f->slots[f->used[i]];
+        struct cache_slot *slot = &f->slots[i];
         struct cached_rollup *r = slot->value;
         if (slot->type != CACHE_ROLLUP || !r->dirty) continue;
         r->dirty = false;

@@ -7,13 +7,25 @@ const struct lz_bytes flow_daemon_author = { (const uint8_t *)"linzhangd", 9 };
 
 /* ---- the turn's cache ---------------------------------------------------------------------------------------------- */
 
-static bool cache_ready(struct flow *f) {
-    if (f->slots) return true;
-    f->slots = arena_alloc(f->arena, CACHE_SLOTS * sizeof *f->slots);
-    f->used = arena_alloc(f->arena, CACHE_SLOTS * sizeof *f->used);
-    f->n_used = 0;
-    if (!f->slots || !f->used) f->slots = NULL;
-    return f->slots != NULL;
+static size_t place(const struct flow *f, enum cache_type type, const uint8_t key[CACHE_KEY]) {
+    size_t mask = 2 * f->max_slots - 1, at = lz_hash64(type, key, CACHE_KEY) & mask;
+    while (f->index[at] && (f->slots[f->index[at] - 1].type != type || memcmp(f->slots[f->index[at] - 1].key, key, CACHE_KEY) != 0)) at = (at + 1) & mask;
+    return at;
+}
+
+/* Starts small: most turns touch a handful, and what a turn allocates it must also clear. */
+static bool cache_grow(struct flow *f) {
+    if (f->slots && f->n_used < f->max_slots) return true;
+    size_t max = f->max_slots ? 4 * f->max_slots : CACHE_FIRST;
+    struct cache_slot *slots = arena_alloc_raw(f->arena, max * sizeof *slots);
+    uint32_t *index = arena_alloc(f->arena, 2 * max * sizeof *index);
+    if (!slots || !index) return false;
+    if (f->n_used) memcpy(slots, f->slots, f->n_used * sizeof *slots);
+    f->slots = slots;
+    f->index = index;
+    f->max_slots = max;
+    for (size_t i = 0; i < f->n_used; i++) f->index[place(f, (enum cache_type)slots[i].type, slots[i].key)] = (uint32_t)i + 1;
+    return true;
 }
 
 bool flow_has_room(const struct flow *f) { return f->n_used < CACHE_ROOM; }
@@ -22,32 +34,28 @@ void cache_spill(struct flow *f) {
     if (f->n_used < CACHE_ROOM) return;
     standings_write(f);
     rollups_write(f);
-    memset(f->slots, 0, CACHE_SLOTS * sizeof *f->slots);
+    memset(f->index, 0, 2 * f->max_slots * sizeof *f->index);
     f->n_used = 0;
 }
 
 /* Finds or makes the entry. NULL when the turn's memory ran out: the store's transaction has then failed, and with it the
  * turn. What one record touches fits above CACHE_ROOM (a directive of TARGETS_MAX units). */
 void *cache_find(struct flow *f, enum cache_type type, const struct key *key, size_t size, bool *found) {
-    LZ_ASSERT(key->len <= CACHE_KEY);
-    if (!cache_ready(f)) { store_give_up(f->o.store); return NULL; }
+    LZ_ASSERT(key->len <= CACHE_KEY && f->n_used < CACHE_USED_MAX);
+    if (!cache_grow(f)) { store_give_up(f->o.store); return NULL; }
     uint8_t padded[CACHE_KEY] = { 0 };
     memcpy(padded, key->b, key->len);
-    size_t at = lz_hash64(type, padded, CACHE_KEY) % CACHE_SLOTS;
-    for (; f->slots[at].type; at = (at + 1) % CACHE_SLOTS) {
-        if (f->slots[at].type != type || memcmp(f->slots[at].key, padded, CACHE_KEY) != 0) continue;
-        *found = true;
-        return f->slots[at].value;
-    }
-    *found = false;
-    LZ_ASSERT(f->n_used < CACHE_USED_MAX);
-    struct cache_slot *slot = &f->slots[at];
-    slot->value = arena_alloc(f->arena, size);
-    if (!slot->value) { store_give_up(f->o.store); return NULL; }
+    size_t at = place(f, type, padded);
+    *found = f->index[at] != 0;
+    if (*found) return f->slots[f->index[at] - 1].value;
+    void *value = arena_alloc(f->arena, size);
+    if (!value) { store_give_up(f->o.store); return NULL; }
+    struct cache_slot *slot = &f->slots[f->n_used++];
     slot->type = (uint8_t)type;
+    slot->value = value;
     memcpy(slot->key, padded, CACHE_KEY);
-    f->used[f->n_used++] = (uint32_t)at;
-    return slot->value;
+    f->index[at] = (uint32_t)f->n_used;
+    return value;
 }
 
 /* ---- standings as bytes -------------------------------------------------------------------------------------------- */
@@ -197,7 +205,7 @@ static void write_one(struct flow *f, struct cached_standing *c) {
 
 void standings_write(struct flow *f) {
     for (size_t i = 0; i < f->n_used; i++) {
-        struct cache_slot *slot = &f->slots[f->used[i]];
+        struct cache_slot *slot = &f->slots[i];
         if (slot->type == CACHE_STANDING) write_one(f, slot->value);
     }
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include "turn_room.h"
 
-enum { ARENA_BYTES = 192 * 1024 * 1024, ROOM_EVERY_MS = 1000, ACK_WRITE_MS = 5000 };
+enum { ARENA_BYTES = 192 * 1024 * 1024, TURN_ARENA_BYTES = 12 * 1024 * 1024, ROOM_EVERY_MS = 1000, ACK_WRITE_MS = 5000 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------------- */
 
@@ -99,7 +99,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
 
 bool turn_has_room(const struct turn *t) {
     return t->turn_records < TURN_RECORDS_MAX && t->turn_bytes < TURN_BYTES_MAX && t->turn_packets < TURN_PACKETS_MAX &&
-           flow_has_room(t->flow) && arena_room(t->arena) > ARENA_BYTES / 2;
+           flow_has_room(t->flow) && arena_used(t->arena) < TURN_ARENA_BYTES;
 }
 
 void turn_post(struct turn *t, uint32_t peer, enum channel channel, struct lz_bytes bytes) {
