@@ -92,3 +92,19 @@ SEEDS ?= 1
 MIX ?= crash
 sim: $(BUILD)/sim ## SEED=7 [SEEDS=n] [MIX=crash|restore|all] [TRACE=1]: replay worlds exactly
 	@$(BUILD)/sim -f $(SEED) -n $(SEEDS) -m $(MIX) $(if $(TRACE),-t)
+
+.PHONY: demo bench mutants
+demo: bootstrap ## 13 real daemons run the plan on loopback [KEEP=1]
+	@$(MAKE) --no-print-directory -j2 $(PROGS)
+	@deploy/demo $(BUILD) $(KEEP)
+
+$(BUILD)/bench/bench: tests/bench/bench.c $(LIB)
+	@mkdir -p $(@D)
+	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -o $@ $< $(LIB) $(LIBS)
+
+RECORDS ?= 100000
+ROUNDS  ?= 3
+bench: bootstrap ## throughput, latency, catch-up, memory on a three-tier chain [RECORDS=n] [ROUNDS=n]
+	@$(MAKE) --no-print-directory -j2 $(PROGS) $(BUILD)/bench/bench
+	@mkdir -p $(BUILD)/bench
+	@$(BUILD)/bench/bench $(BUILD)/linzhangd $(CURDIR)/deploy/data/divisions-henan.tsv $(CURDIR)/$(BUILD)/bench/run $(BUILD)/bench/results.tsv $(RECORDS) $(ROUNDS)

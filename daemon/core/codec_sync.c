@@ -96,7 +96,6 @@ enum lz_err hello_encode(struct arena *arena, const struct hello *hello, struct 
     m.highest_stamp = hello->highest_stamp;
     m.wall_ms = hello->wall_ms;
     CODEC_SET_BYTES(&m, software, hello->software);
-    CODEC_SET_BYTES(&m, cause, hello->cause);
     m.wish = hello->wish;
     m.n_wish = hello->n_wish;
     m.path = hello->path;
@@ -137,8 +136,7 @@ enum lz_err hello_decode(struct arena *arena, struct lz_bytes body, struct hello
     Lz__Hello *m = lz__hello__unpack(&allocator, body.len, body.data);
     if (!m || m->n_wish > WISH_KINDS_MAX || m->n_path > 16 || m->tier >= TIER_COUNT) return LZ_bad_packet;
     hello->software = codec_bytes(m->software);
-    hello->cause = codec_bytes(m->cause);
-    if (hello->software.len > 64 || !lz_text_valid(hello->software) || hello->cause.len > 1024 || !lz_text_valid(hello->cause)) return LZ_bad_packet;
+    if (hello->software.len > 64 || !lz_text_valid(hello->software)) return LZ_bad_packet;
     if (!lineage_take(arena, m, hello) || !cursors_take(m->cursors, m->n_cursors, hello->cursors, &hello->n_cursors)) return LZ_bad_packet;
     hello->version = m->version;
     hello->version_min = m->version_min;
@@ -218,6 +216,7 @@ enum lz_err tip_encode(struct arena *arena, const struct tip *tip, struct lz_byt
     m.seen = tip->seen;
     m.next_ms = tip->next_ms;
     m.wall_ms = tip->wall_ms;
+    CODEC_SET_BYTES(&m, cause, tip->cause);
     for (size_t i = 0; i < tip->n_feeds; i++) {
         lz__tip_entry__init(&entries[i]);
         entries[i].has_scope = entries[i].has_lane = entries[i].has_tip = 1;
@@ -244,6 +243,8 @@ enum lz_err tip_decode(struct arena *arena, struct lz_bytes body, struct tip *ti
     tip->n_feeds = m->n_feeds;
     tip->seen = m->seen;
     tip->next_ms = m->next_ms;
+    tip->cause = codec_bytes(m->cause);
+    if (tip->cause.len > 1024 || !lz_text_valid(tip->cause)) return LZ_bad_packet;
     tip->wall_ms = m->wall_ms;
     return LZ_ok;
 }

@@ -248,7 +248,6 @@ struct hello {
     uint32_t *path;                  /* the sender's ancestors, nearest first; from a parent */
     size_t n_path;
     uint64_t wall_ms;
-    struct lz_bytes cause;           /* why the sender is not in sync with its own parent; for `why` */
 };
 struct batch {
     struct feed_id feed;
@@ -269,6 +268,7 @@ struct tip {
     size_t n_feeds;
     uint32_t next_ms;                /* the next one comes within this time */
     uint64_t wall_ms;
+    struct lz_bytes cause;           /* to children: why the sender is not in sync with its own parent; for `why` */
 };
 struct fetch {
     struct feed_id feed;

@@ -121,6 +121,9 @@ void follow_tip(struct turn *t, struct link *l, struct lz_bytes body) {
     l->clock_offset_ms = (int64_t)(tip.wall_ms - t->now.wall_ms);
     l->tip_heard_ms = t->now.mono_ms;
     l->tip_proven = true;
+    size_t n = tip.cause.len < sizeof l->cause ? tip.cause.len : 0;
+    if (n) memcpy(l->cause, tip.cause.data, n);
+    l->cause[n] = 0;
     for (size_t i = 0; i < tip.n_feeds; i++) {
         struct in_feed *in = link_in(l, tip.feeds[i].feed);
         if (!in) continue;

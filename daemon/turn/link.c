@@ -127,13 +127,6 @@ size_t wish_of(struct turn *t, uint32_t *kinds) {
     return n;
 }
 
-static struct lz_bytes own_cause(struct turn *t) {
-    struct link *up = t->links && t->links->is_parent ? t->links : NULL;
-    if (!up || up->state == LINK_live) return (struct lz_bytes){ 0 };
-    char *text = arena_printf(t->arena, "%06u 与上级 %06u %s：%s", t->o.unit, up->code, link_zh(up->state), up->reason);
-    return text ? lz_bytes_of(text, strlen(text) > 200 ? 0 : strlen(text)) : (struct lz_bytes){ 0 };
-}
-
 void link_say_hello(struct turn *t, struct link *l, bool reply) {
     if (!reply && l->hello_sent_ms && t->now.mono_ms < l->hello_sent_ms + t->o.hello_ms) return;
     uint32_t kinds[KIND_MAX];
@@ -141,7 +134,7 @@ void link_say_hello(struct turn *t, struct link *l, bool reply) {
         .version = PROTOCOL_VERSION, .version_min = PROTOCOL_VERSION_MIN, .software = lz_bytes_str(t->o.software),
         .unit = t->o.unit, .to = l->code, .tier = t->o.tier, .reply = reply, .owes = l->owes,
         .lineage = t->lineage, .n_lineage = t->n_lineage, .lineage_cut = t->lineage_cut,
-        .highest_stamp = highest_stamp(t, l->code), .wall_ms = t->now.wall_ms, .cause = own_cause(t),
+        .highest_stamp = highest_stamp(t, l->code), .wall_ms = t->now.wall_ms,
     };
     for (size_t i = 0; i < l->n_in; i++)
         if (!epoch_none(l->in[i].cursor.epoch)) h.cursors[h.n_cursors++] = (struct feed_cursor){ l->in[i].feed, l->in[i].cursor };
@@ -237,7 +230,12 @@ static void judge_peer(struct turn *t, struct link *l, const struct hello *h) {
 /* "The other goes on above it (more than a day ahead is a fault to show)": so no record of ours is covered by one of a line
  * that was lost, and no neighbour can push our stamps into the far future. */
 static void take_stamp(struct turn *t, struct link *l, uint64_t stamp) {
-    if (stamp_wall_ms(stamp) <= t->now.wall_ms + LZ_DAY_MS) { store_raise_stamp(t->o.store, stamp); return; }
+    if (stamp_wall_ms(stamp) <= t->now.wall_ms + LZ_DAY_MS) {
+        /* a record of ours that we do not know: our store went back, though no cursor could show it (the neighbour's was lost too) */
+        if (stamp > store_last_stamp(t->o.store)) reclaim_open_all(t, "stamp_ahead");
+        store_raise_stamp(t->o.store, stamp);
+        return;
+    }
     lz_log(LZ_ERROR, "link.stamp_ahead peer=%06u ms=%llu", l->code, (unsigned long long)(stamp_wall_ms(stamp) - t->now.wall_ms));
 }
 
@@ -263,9 +261,6 @@ static void take_person(struct turn *t, struct link *l, const struct hello *h) {
     size_t n = h->software.len < sizeof l->software ? h->software.len : sizeof l->software - 1;
     if (n) memcpy(l->software, h->software.data, n);
     l->software[n] = 0;
-    n = h->cause.len < sizeof l->cause ? h->cause.len : 0;
-    if (n) memcpy(l->cause, h->cause.data, n);
-    l->cause[n] = 0;
     l->clock_offset_ms = (int64_t)(h->wall_ms - t->now.wall_ms);
 }
 
@@ -283,9 +278,9 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
         return;
     }
     l->diverged = false;
+    take_stamp(t, l, h.highest_stamp);
     judge_ourselves(t, l, &h);
     judge_peer(t, l, &h);
-    take_stamp(t, l, h.highest_stamp);
     l->epoch = h.lineage[h.n_lineage - 1].epoch;
     l->greeted = true;
     l->greeted_turn = t->counters.turns;

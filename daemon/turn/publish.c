@@ -204,8 +204,17 @@ void publish_acks(struct turn *t) {
     }
 }
 
+/* Why this node is not in sync with its own parent: its children pass it on to whoever asks them. */
+static struct lz_bytes own_cause(struct turn *t) {
+    struct link *up = t->links && t->links->is_parent ? t->links : NULL;
+    if (!up || up->state == LINK_live) return (struct lz_bytes){ 0 };
+    char *text = arena_printf(t->arena, "%06u 与上级 %06u %s：%s", t->o.unit, up->code, link_zh(up->state), up->reason);
+    return text ? lz_bytes_of(text, strlen(text) > 200 ? 0 : strlen(text)) : (struct lz_bytes){ 0 };
+}
+
 static void tip_to(struct turn *t, struct link *l, uint32_t next_ms) {
     struct tip tip = { .epoch = store_epoch(t->o.store), .seen = store_position(t->o.store), .next_ms = next_ms, .wall_ms = t->now.wall_ms };
+    if (!l->is_parent) tip.cause = own_cause(t);
     for (size_t i = 0; i < l->n_out; i++) tip.feeds[tip.n_feeds++] = (struct tip_entry){ l->out[i].feed, l->out[i].tip };
     struct lz_bytes packet;
     if (tip_encode(t->arena, &tip, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);

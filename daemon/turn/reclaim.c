@@ -97,6 +97,17 @@ void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body) {
 
 /* ---- taking back --------------------------------------------------------------------------------------------------------------- */
 
+/* Whole again, we hold records of our neighbours that they may have lost meanwhile: the next hello names their highest stamp. */
+static void say_again_when_whole(struct turn *t) {
+    for (struct link *l = t->links; l; l = l->next)
+        if (l->reclaim && !l->gone) return;
+    for (struct link *l = t->links; l; l = l->next) {
+        if (!l->greeted || l->gone) continue;
+        l->hello_sent_ms = 0;
+        link_say_hello(t, l, false);
+    }
+}
+
 static void close_row(struct turn *t, struct link *l) {
     l->reclaim = false;
     store_delete(t->o.store, TABLE_reclaim, key_u32(l->code));
@@ -104,6 +115,7 @@ static void close_row(struct turn *t, struct link *l) {
     struct lz_bytes packet;
     if (reclaim_done_encode(t->arena, &done, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
     flow_rollups_again(t->flow);
+    say_again_when_whole(t);
     lz_log(LZ_INFO, "reclaim.done peer=%06u", l->code);
 }
 

@@ -1,0 +1,138 @@
+/* client: what the files of linzhangctl share.
+ *
+ * linzhangctl reads words (client_args.c), asks the daemon (client_ask.c, client_import.c) and prints (print.c, client_help.c).
+ * It decides nothing about forests: what may be done is the daemon's to say. Memory comes from one arena that is never given
+ * back before exit, but for the import, whose chunks have arenas of their own. */
+#ifndef LZ_CLIENT_H
+#define LZ_CLIENT_H
+#include "../flow/flow.h"
+#include "../wire/wire.h"
+#include <stdio.h>
+
+enum { CLIENT_ARGS_MAX = 48, CLIENT_WORDS_MAX = 16, CLIENT_WORD_BYTES = 40, REQUEST_BYTES = 16 };
+#define CLIENT_SOFTWARE "linzhangctl 1.0"
+#define CLIENT_SOCKET "/run/linzhang/linzhang.sock"
+
+/* As arena_alloc, but never NULL: without memory there is nothing that a client could still do. */
+void *client_alloc(struct arena *arena, size_t bytes);
+
+/* ---- the tables (schema/verbs.def) ---------------------------------------------------------------------------- */
+enum verb_mode { MODE_READ, MODE_WRITE, MODE_STREAM, MODE_LOCAL, MODE_IMPORT };
+struct verb {
+    const char *words, *handler;
+    enum verb_mode mode;
+    const char *spec, *help;
+};
+struct noun {
+    const char *word;
+    uint32_t kind;
+};
+size_t verb_count(void);
+const struct verb *verb_at(size_t index);
+const struct verb *verb_by_handler(const char *handler);
+size_t noun_count(void);
+const struct noun *noun_at(size_t index);
+const struct noun *noun_find(const char *word);                 /* by word or by the kind's Chinese name; NULL: none */
+enum machine noun_machine(const struct noun *noun);
+
+/* One item of a verb's argument spec. */
+struct spec_item {
+    char name[CLIENT_WORD_BYTES];    /* without dashes and brackets; a positional one in lower case */
+    char value[CLIENT_WORD_BYTES];   /* what an option takes; empty: it is a flag */
+    bool option, required, rest;     /* rest: takes all words that are left */
+};
+bool spec_next(const char **at, struct spec_item *item);
+
+/* ---- the command line -------------------------------------------------------------------------------------------- */
+struct command {
+    const struct verb *verb;
+    char words[64];                  /* the verb as it is sent: NOUN replaced */
+    struct arg args[CLIENT_ARGS_MAX];
+    size_t n_args;
+    const char *topic[CLIENT_WORDS_MAX];     /* help: the words it is asked about */
+    size_t n_topic;
+    const char *socket;
+    uint64_t timeout_ms;
+    bool json, timeout_given, request_given;
+    uint8_t request[REQUEST_BYTES];
+};
+/* Everything that refuses is LZ_usage with a sentence. What was read before is set then too (json, verb). */
+enum lz_err command_parse(struct arena *arena, int argc, char *const *argv, struct command *command, struct lz_fail *fail) LZ_MUST_CHECK;
+const struct lz_bytes *command_arg(const struct command *command, const char *name);    /* NULL: not given */
+/* The whole file, "-" for stdin; refuses more than max bytes. */
+enum lz_err file_read(struct arena *arena, const char *path, size_t max, struct lz_bytes *bytes, struct lz_fail *fail) LZ_MUST_CHECK;
+
+const char *errno_zh(int reason);
+
+/* ---- help ---------------------------------------------------------------------------------------------------------- */
+/* False: there is no such topic. */
+bool help_print(FILE *out, const char *const *topic, size_t n_topic);
+bool completion_print(FILE *out, const char *shell);
+
+/* ---- asking -------------------------------------------------------------------------------------------------------- */
+struct session {
+    struct arena *arena;             /* answers are decoded into it */
+    const char *path;
+    uint64_t timeout_ms;             /* without any answer */
+    bool patient;                    /* waits for a daemon that is not there yet */
+    bool sent;                       /* something reached a daemon: what came of it may be unknown */
+    struct wire_client *client;
+    uint64_t seq, until_ms;
+    uint64_t socket_is[3];           /* which file the socket was when we connected: a new daemon makes a new one */
+};
+enum lz_err session_open(struct session *session, struct lz_fail *fail) LZ_MUST_CHECK;
+void session_close(struct session *session);
+/* Sends; the ask keeps the seq that it has, so that it can be sent again. */
+enum lz_err session_send(struct session *session, const struct ask *ask, struct lz_fail *fail) LZ_MUST_CHECK;
+/* The next answer to anything, decoded into arena. LZ_unreachable: none within wait_ms. */
+enum lz_err session_recv(struct session *session, uint64_t wait_ms, struct arena *arena, struct answer *answer) LZ_MUST_CHECK;
+bool session_lost(struct session *session);      /* the daemon we were connected to is gone */
+void session_touch(struct session *session);     /* something came: the time to wait begins again */
+enum lz_err session_timeout(const struct session *session, struct lz_fail *fail);   /* says that it is over */
+/* Connects again and again until `until_ms`; what was under way must be sent again. */
+enum lz_err session_reopen(struct session *session, struct lz_fail *fail) LZ_MUST_CHECK;
+/* One ask and all pages of its answer, rows joined. Sends again when the daemon was lost; a write also when no answer came. */
+enum lz_err session_ask(struct session *session, struct ask *ask, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
+
+/* ---- importing ------------------------------------------------------------------------------------------------------ */
+struct tsv {
+    struct lz_bytes text;
+    size_t at;
+    uint32_t line;                   /* of the last one given, from 1 */
+};
+void tsv_open(struct tsv *tsv, struct lz_bytes text);
+bool tsv_next(struct tsv *tsv, struct lz_bytes *line);          /* without line end; skips empty lines and comments */
+/* Cuts at tabs, at most max; gives how many there are. */
+size_t tsv_split(struct lz_bytes line, struct lz_bytes *fields, size_t max);
+
+struct reject {
+    uint32_t line;
+    enum lz_err code;
+    struct lz_bytes text, original;
+};
+struct import_result {
+    uint32_t imported, unknown;      /* unknown: sent, and no answer came */
+    struct reject *rejects;          /* by line */
+    size_t n_rejects, rejects_room;
+};
+/* LZ_ok: every line is either in or among the rejects. */
+enum lz_err import_run(struct session *session, const struct command *command, struct import_result *result, struct lz_fail *fail) LZ_MUST_CHECK;
+
+/* ---- printing -------------------------------------------------------------------------------------------------------- */
+struct printer {
+    FILE *out;
+    struct arena *arena;             /* scratch; as it was after each call */
+    size_t width;                    /* columns of the terminal; 0: no limit */
+    bool colour;
+};
+struct printer printer_for(FILE *out, struct arena *arena);
+void print_rows(const struct printer *printer, const struct row *rows, size_t n_rows);
+void print_answer(const struct printer *printer, const struct answer *answer);
+void print_row_line(const struct printer *printer, const struct row *row);      /* watch */
+void print_text(const struct printer *printer, struct lz_bytes text);           /* made harmless, newlines kept */
+void print_refusal(const struct printer *printer, enum lz_err code, struct lz_bytes text);
+void print_json_answer(FILE *out, const struct answer *answer);
+void print_json_row(FILE *out, const struct row *row);
+void print_json_import(FILE *out, enum lz_err code, struct lz_bytes text, const struct import_result *result);
+void print_rejects(FILE *out, const struct import_result *result, bool with_head);  /* TSV */
+#endif

@@ -1,0 +1,371 @@
+/* verbs_write: what clerks submit. Each verb makes drafts of what was typed and hands them to flow, which says what may be. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "ctl_room.h"
+
+static enum lz_err no_memory(struct call *c) {
+    store_give_up(c->store);
+    return lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请分批");
+}
+
+/* ---- directives ---------------------------------------------------------------------------------------------------------------- */
+
+static enum lz_err take_targets(struct call *c, struct record *draft) {
+    uint32_t *targets = arena_alloc_raw(c->arena, TARGETS_MAX * sizeof *targets);
+    if (!targets) return no_memory(c);
+    draft->targets = targets;
+    return arg_codes(c, "to", targets, TARGETS_MAX, &draft->n_targets, &draft->target_all);
+}
+
+static enum lz_err take_lane(struct call *c, struct record *draft) {
+    const char *text = arg_text(c, "lane");
+    enum lane lane;
+    if (!text) return LZ_ok;
+    bool known = lane_by_name(text, &lane);
+    for (int i = 0; i < LANE_COUNT && !known; i++)
+        if (strcmp(text, lane_zh((enum lane)i)) == 0) { lane = (enum lane)i; known = true; }
+    if (!known || lane == LANE_FLASH) return lz_refuse(c->fail, LZ_bad_argument, "--lane 没有“%.40s”；可用：urgent 紧急、routine 一般", text);
+    if (lane > c->kind->lane) return lz_refuse(c->fail, LZ_bad_argument, "%s至少按“%s”传送，不能更缓", c->kind->zh, lane_zh(c->kind->lane));
+    draft->lane = (uint8_t)lane;
+    return LZ_ok;
+}
+
+static enum lz_err take_sensitivity(struct call *c, struct record *draft) {
+    const char *text = arg_text(c, "sensitivity");
+    if (!text || strcmp(text, "0") == 0 || strcmp(text, "public") == 0 || strcmp(text, "公开") == 0) return LZ_ok;
+    draft->sensitivity = 1;
+    if (strcmp(text, "1") == 0 || strcmp(text, "internal") == 0 || strcmp(text, "内部") == 0) return LZ_ok;
+    return lz_refuse(c->fail, LZ_secret_refused, "本系统只处理 public 公开、internal 内部的内容；“%.40s”不得进入本系统", text);
+}
+
+static enum lz_err take_links(struct call *c, struct directive *d) {
+    enum lz_err err = arg_id(c, "parent", &d->parent);
+    if (err == LZ_ok) err = arg_id(c, "about", &d->about);
+    if (err != LZ_ok) return err;
+    if (!rec_id_none(d->parent) && !kind_is_directive(d->parent.kind)) return lz_refuse(c->fail, LZ_bad_argument, "--parent 应是一件下发的文件或任务");
+    if (!rec_id_none(d->about) && d->about.kind != KIND_problem && d->about.kind != KIND_emergency)
+        return lz_refuse(c->fail, LZ_bad_argument, "--about 应是一个问题或突发事件");
+    return LZ_ok;
+}
+
+static size_t recipients_of(struct call *c, struct rec_id id) {
+    struct record r;
+    const uint32_t *units;
+    return flow_record(c->flow, id, &r) ? flow_recipients(c->flow, &r, &units) : 0;
+}
+
+static void done_row(struct call *c, struct rec_id id) {
+    if (!row_begin(c, "done")) return;
+    cell_id(c, "id", id);
+    cell_kind(c, id.kind);
+    row_end(c);
+}
+
+enum lz_err verb_issue(struct call *c) {
+    LZ_ASSERT(c->kind && c->kind->machine == MACHINE_HANDLING);
+    struct record draft = { .kind = c->kind->number };
+    struct directive *d = &draft.of.directive;
+    struct rec_id id;
+    *d = (struct directive){ .number = arg_bytes(c, "number"), .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .signers = arg_bytes(c, "signers"),
+                             .lead = arg_bytes(c, "lead"), .responsible = arg_bytes(c, "responsible"), .measure = arg_bytes(c, "measure"), .plan = arg_bytes(c, "plan"),
+                             .answer_wanted = arg_flag(c, "answer") || c->kind->number == KIND_supervision_letter };
+    enum lz_err err = take_targets(c, &draft);
+    if (err == LZ_ok) err = take_lane(c, &draft);
+    if (err == LZ_ok) err = take_sensitivity(c, &draft);
+    if (err == LZ_ok) err = arg_end_of_day(c, "due", &d->due_ms);
+    if (err == LZ_ok) err = arg_u32(c, "item", 100000, &d->item);
+    if (err == LZ_ok) err = take_links(c, d);
+    if (err == LZ_ok) err = turn_may_submit(c->turn, draft.lane ? (enum lane)draft.lane : c->kind->lane, c->fail);
+    if (err == LZ_ok) err = submit(c, &draft, 0, &id);
+    if (err != LZ_ok) return err;
+    char text[REC_ID_TEXT];
+    rec_id_print(id, text);
+    answer_add_id(c, id);
+    done_row(c, id);
+    say(c, "已下发：%s 发给 %zu 个单位", text, recipients_of(c, id));
+    return LZ_ok;
+}
+
+/* ---- moves ------------------------------------------------------------------------------------------------------------------------ */
+
+static enum lz_err take_move(struct call *c, struct rec_id *subject, const struct move_row **row) {
+    const struct kind_row *noun = NULL;
+    const char *name = arg_text(c, "move");
+    enum lz_err err = arg_id(c, "id", subject);
+    if (err == LZ_ok) err = arg_kind(c, "noun", &noun);
+    if (err != LZ_ok) return err;
+    const struct kind_row *kind = kind_row(subject->kind);
+    if (!kind || kind->machine == MACHINE_NONE) return lz_refuse(c->fail, LZ_bad_argument, "%s没有办理流程", kind ? kind->zh : "这一种类");
+    if (noun && noun != kind) return lz_refuse(c->fail, LZ_bad_argument, "这一件是%s，不是%s", kind->zh, noun->zh);
+    *row = name ? move_by_name(kind->machine, name) : NULL;
+    if (*row && (*row)->by != BY_DAEMON) return LZ_ok;
+    char all[400] = "";
+    for (size_t i = 0, n = 0; i < move_count(); i++) {
+        const struct move_row *m = move_at(i);
+        if (m->machine != kind->machine || m->by == BY_DAEMON || n + strlen(m->name) + strlen(m->zh) + 5 > sizeof all) continue;
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s %s", n ? "、" : "", m->name, m->zh);
+    }
+    return lz_refuse(c->fail, LZ_usage, "%s没有“%.40s”这种办理；可用：%s", kind->zh, name ? name : "", all);
+}
+
+static void row_moved(struct call *c, struct rec_id id, uint32_t unit, const struct move_row *move, const struct standing *s) {
+    if (!row_begin(c, "done")) return;
+    cell_id(c, "id", id);
+    cell_unit(c, "unit", unit);
+    cell_unit_name(c, "name", unit);
+    cell_text(c, "move", move->name);
+    cell_text(c, "move_zh", move->zh);
+    cell_state(c, s);
+    row_end(c);
+}
+
+/* For whom a move stands: what flow made of the unit that was given. */
+static uint32_t unit_of_move(struct call *c, struct rec_id id) {
+    struct record r;
+    return flow_record(c->flow, id, &r) ? r.of.move.unit : 0;
+}
+
+static enum lz_err move_one(struct call *c, struct rec_id subject, const struct move_row *row, struct record *draft) {
+    struct rec_id id;
+    enum lz_err err = submit(c, draft, 0, &id);
+    if (err != LZ_ok) return err;
+    struct standing s;
+    uint32_t unit = unit_of_move(c, id);
+    char text[REC_ID_TEXT];
+    bool known = flow_standing(c->flow, subject, unit, &s);
+    rec_id_print_short(subject, text);
+    answer_add_id(c, id);
+    row_moved(c, id, unit, row, known ? &s : NULL);
+    say(c, "已%s：%s%s%s，现为“%s”", row->zh, text, unit ? " " : "", unit ? unit_name(c, unit) : "", known ? state_zh((enum machine)s.machine, s.state) : "-");
+    return LZ_ok;
+}
+
+/* For every recipient where it may be; the others are counted, and the first reason is told. */
+static enum lz_err move_all(struct call *c, struct rec_id subject, const struct move_row *row, struct record *draft) {
+    struct record r;
+    const uint32_t *units;
+    if (!kind_is_directive(subject.kind) || row->by != BY_ISSUER)
+        return lz_refuse(c->fail, LZ_bad_argument, "--unit all 只用于下发单位对全部接收单位的办理（办结、退回、催办、延期等）");
+    if (!flow_record(c->flow, subject, &r)) return lz_refuse(c->fail, LZ_not_found, "本单位没有这一件");
+    if (r.origin != c->unit) return lz_refuse(c->fail, LZ_not_allowed, "%s只能由下发单位 %06u %s 办理", row->zh, r.origin, unit_name(c, r.origin));
+    size_t n = flow_recipients(c->flow, &r, &units), done = 0;
+    struct lz_fail first = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        struct rec_id id;
+        struct standing s;
+        draft->of.move.unit = units[i];
+        c->fail->text[0] = 0;
+        if (submit(c, draft, (uint32_t)i, &id) != LZ_ok) {
+            if (first.text[0] == 0) first = *c->fail;
+            continue;
+        }
+        done++;
+        answer_add_id(c, id);
+        row_moved(c, id, units[i], row, flow_standing(c->flow, subject, units[i], &s) ? &s : NULL);
+    }
+    c->cut = false;                              /* the rows of a write are not continued: the counts say it all */
+    if (done == 0) {
+        if (first.text[0]) *c->fail = first;
+        return first.text[0] ? first.code : lz_refuse(c->fail, LZ_not_found, "没有接收单位");
+    }
+    say(c, "%s：已办理 %zu 个单位，%zu 个此时不能办理%s%s", row->zh, done, n - done, first.text[0] ? "，例如：" : "", first.text);
+    return LZ_ok;
+}
+
+enum lz_err verb_move(struct call *c) {
+    struct rec_id subject = { 0 };
+    const struct move_row *row = NULL;
+    struct record draft = { .kind = KIND_move };
+    struct move *m = &draft.of.move;
+    const char *unit = arg_text(c, "unit");
+    bool all = unit && (strcmp(unit, "all") == 0 || strcmp(unit, "全部") == 0);
+    uint32_t code = 0;
+    enum lz_err err = take_move(c, &subject, &row);
+    if (err == LZ_ok && !all) err = arg_code(c, "unit", &code);
+    if (err == LZ_ok) err = arg_end_of_day(c, "due", &m->due_ms);
+    if (err == LZ_ok) err = turn_may_submit(c->turn, LANE_URGENT, c->fail);
+    if (err != LZ_ok) return err;
+    LZ_ASSERT(row);
+    draft.subject = subject;
+    m->move = row->number;
+    m->text = arg_bytes(c, "text");
+    if (row->machine == MACHINE_HANDLING) m->unit = code; else m->to_unit = code;
+    return all ? move_all(c, subject, row, &draft) : move_one(c, subject, row, &draft);
+}
+
+/* ---- reports ----------------------------------------------------------------------------------------------------------------------- */
+
+static enum lz_err finish(struct call *c, struct record *draft, enum lane lane, const char *what) {
+    struct rec_id id;
+    char text[REC_ID_TEXT];
+    enum lz_err err = turn_may_submit(c->turn, lane, c->fail);
+    if (err == LZ_ok) err = submit(c, draft, 0, &id);
+    if (err != LZ_ok) return err;
+    rec_id_print(id, text);
+    answer_add_id(c, id);
+    done_row(c, id);
+    say(c, "%s：%s", what, text);
+    return LZ_ok;
+}
+
+enum lz_err verb_problem_report(struct call *c) {
+    struct record draft = { .kind = KIND_problem };
+    struct problem *p = &draft.of.problem;
+    int64_t longitude = 0, latitude = 0;
+    *p = (struct problem){ .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .place = arg_bytes(c, "place"), .parcel = arg_bytes(c, "parcel"),
+                           .found_on = lz_date_of(c->now.wall_ms), .severity = 1 };
+    enum lz_err err = arg_class(c, KIND_problem, &p->class);
+    if (err == LZ_ok) err = arg_code(c, "place-code", &p->place_code);
+    if (err == LZ_ok) err = arg_date(c, "found", &p->found_on);
+    if (err == LZ_ok) err = arg_u32(c, "severity", 3, &p->severity);
+    if (err == LZ_ok) err = arg_decimal(c, "longitude", 6, &longitude);
+    if (err == LZ_ok) err = arg_decimal(c, "latitude", 6, &latitude);
+    if (err != LZ_ok) return err;
+    if (longitude < -180000000 || longitude > 180000000 || latitude < -90000000 || latitude > 90000000)
+        return lz_refuse(c->fail, LZ_bad_argument, "经纬度超出范围；请写十进制度数，如 --longitude 113.24 --latitude 35.21");
+    if (p->found_on > lz_date_of(c->now.wall_ms)) return lz_refuse(c->fail, LZ_bad_date, "发现日期 %u 在将来", p->found_on);
+    p->longitude_e6 = (int32_t)longitude;
+    p->latitude_e6 = (int32_t)latitude;
+    return finish(c, &draft, LANE_ROUTINE, "问题已进入清单");
+}
+
+enum lz_err verb_emergency_report(struct call *c) {
+    struct record draft = { .kind = KIND_emergency };
+    struct emergency *e = &draft.of.emergency;
+    int64_t area = 0;
+    *e = (struct emergency){ .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .place = arg_bytes(c, "place"), .class = 1, .began_ms = c->now.wall_ms };
+    enum lz_err err = arg_class(c, KIND_emergency, &e->class);
+    if (err == LZ_ok) err = arg_code(c, "place-code", &e->place_code);
+    if (err == LZ_ok) err = arg_moment(c, "began", &e->began_ms);
+    if (err == LZ_ok) err = arg_decimal(c, "area-ha", 2, &area);
+    if (err == LZ_ok) err = arg_u32(c, "dead", 1000000, &e->dead);
+    if (err == LZ_ok) err = arg_u32(c, "injured", 1000000, &e->injured);
+    if (err != LZ_ok) return err;
+    if (area < 0) return lz_refuse(c->fail, LZ_bad_argument, "面积不能为负");
+    e->area_e2 = (uint64_t)area;
+    return finish(c, &draft, LANE_FLASH, "已逐级上报");
+}
+
+enum lz_err verb_progress_report(struct call *c) {
+    struct record draft = { .kind = KIND_progress };
+    struct progress *p = &draft.of.progress;
+    *p = (struct progress){ .as_of = lz_date_of(c->now.wall_ms), .text = arg_bytes(c, "text") };
+    enum lz_err err = arg_id(c, "id", &draft.subject);
+    if (err == LZ_ok) err = arg_i64(c, "num", &p->numerator);
+    if (err == LZ_ok) err = arg_i64(c, "den", &p->denominator);
+    if (err == LZ_ok) err = arg_date(c, "as-of", &p->as_of);
+    if (err != LZ_ok) return err;
+    return finish(c, &draft, LANE_ROUTINE, "进展已报送");
+}
+
+/* What is not given stays as it was: so a new telephone number is one argument. */
+static void chief_before(struct call *c, struct lz_bytes no, struct chief *chief) {
+    struct stored stored;
+    struct record r;
+    if (!store_record_get(c->store, key_record(c->unit, KIND_chief, no, 0, 0), &stored)) return;
+    const uint8_t *copy = arena_copy(c->arena, stored.envelope.data, stored.envelope.len);
+    if (copy && record_decode(c->arena, lz_bytes_of(copy, stored.envelope.len), &r, NULL) == LZ_ok) *chief = r.of.chief;
+}
+
+static void replace(struct call *c, const char *name, struct lz_bytes *field) {
+    struct lz_bytes value = arg_bytes(c, name);
+    if (value.len) *field = value;
+}
+
+enum lz_err verb_chief_set(struct call *c) {
+    static const char *const kinds[][2] = { { "administrative", "行政区域" }, { "state_farm", "国有林场" }, { "protected_area", "自然保护地" }, { "civic", "民间" } };
+    static const char *const states[][2] = { { "active", "在任" }, { "changed", "已变更" }, { "ended", "已离任" } };
+    struct record draft = { .kind = KIND_chief, .key = arg_bytes(c, "no") };
+    struct chief *chief = &draft.of.chief;
+    if (draft.key.len > REGISTER_KEY_MAX) return lz_refuse(c->fail, LZ_too_large, "编号超过 %d 字节", REGISTER_KEY_MAX);
+    chief_before(c, draft.key, chief);
+    replace(c, "name", &chief->name);
+    replace(c, "post", &chief->post);
+    replace(c, "rank", &chief->rank);
+    replace(c, "area", &chief->area);
+    replace(c, "phone", &chief->phone);
+    enum lz_err err = arg_word(c, "kind", kinds, LZ_COUNT(kinds), &chief->chief_kind);
+    if (err == LZ_ok) err = arg_word(c, "state", states, LZ_COUNT(states), &chief->state);
+    if (err == LZ_ok) err = arg_date(c, "from", &chief->term_from);
+    if (err == LZ_ok) err = arg_date(c, "to", &chief->term_to);
+    if (err != LZ_ok) return err;
+    if (chief->term_to && chief->term_to < chief->term_from) return lz_refuse(c->fail, LZ_bad_date, "任期止在任期起之前");
+    struct rec_id id;
+    err = turn_may_submit(c->turn, LANE_ROUTINE, c->fail);
+    if (err == LZ_ok) err = submit(c, &draft, 0, &id);
+    if (err != LZ_ok) return err;
+    answer_add_id(c, id);
+    say(c, "已登记：%.*s %.*s", (int)draft.key.len, (const char *)draft.key.data, (int)chief->name.len, (const char *)chief->name.data);
+    return LZ_ok;
+}
+
+/* ---- drafts of a file --------------------------------------------------------------------------------------------------------------- */
+
+/* What the command line says of all of them. */
+struct common {
+    uint32_t *targets;
+    size_t n_targets;
+    bool target_all;
+    uint64_t due_ms;
+    struct lz_bytes plan;
+};
+
+static enum lz_err take_common(struct call *c, struct common *common) {
+    *common = (struct common){ .plan = arg_bytes(c, "plan") };
+    common->targets = arena_alloc_raw(c->arena, TARGETS_MAX * sizeof *common->targets);
+    if (!common->targets) return no_memory(c);
+    enum lz_err err = arg_codes(c, "to", common->targets, TARGETS_MAX, &common->n_targets, &common->target_all);
+    return err == LZ_ok ? arg_end_of_day(c, "due", &common->due_ms) : err;
+}
+
+static enum lz_err submit_draft(struct call *c, struct lz_bytes bytes, const struct common *common, uint32_t index, struct rec_id *id) {
+    struct record draft;
+    enum lz_err err = draft_decode(c->arena, bytes, &draft, c->fail);
+    if (err != LZ_ok) return err;
+    const struct kind_row *kind = kind_row(draft.kind);
+    if (kind_is_directive(draft.kind)) {
+        if (draft.n_targets == 0 && !draft.target_all) {
+            draft.targets = arena_copy(c->arena, common->targets, common->n_targets * sizeof *common->targets);
+            if (!draft.targets) return no_memory(c);
+            draft.n_targets = common->n_targets;
+            draft.target_all = common->target_all;
+        }
+        if (draft.of.directive.due_ms == 0) draft.of.directive.due_ms = common->due_ms;
+        if (draft.of.directive.plan.len == 0) draft.of.directive.plan = common->plan;
+    }
+    err = turn_may_submit(c->turn, draft.kind == KIND_move ? LANE_URGENT : kind->lane, c->fail);
+    return err == LZ_ok ? submit(c, &draft, index, id) : err;
+}
+
+static void refused_add(struct call *c, uint32_t index, enum lz_err code) {
+    struct lz_bytes text = text_clip(lz_bytes_str(c->fail->text[0] ? c->fail->text : lz_err_zh(code)), 160);
+    const uint8_t *copy = arena_copy(c->arena, text.data, text.len);
+    c->answer.refused[c->answer.n_refused++] = (struct draft_result){ index, code, lz_bytes_of(copy, copy ? text.len : 0) };
+}
+
+enum lz_err verb_drafts(struct call *c) {
+    const struct ask *ask = c->ask;
+    struct common common;
+    bool atomic = arg_flag(c, "atomic");
+    if (ask->n_drafts == 0) return lz_refuse(c->fail, LZ_usage, "没有要提交的内容");
+    c->answer.refused = arena_alloc(c->arena, ask->n_drafts * sizeof *c->answer.refused);
+    if (!c->answer.refused) return no_memory(c);
+    enum lz_err err = take_common(c, &common);
+    if (err != LZ_ok) return err;
+    for (size_t i = 0; i < ask->n_drafts; i++) {
+        struct rec_id id = { 0 };
+        c->fail->text[0] = 0;
+        err = submit_draft(c, ask->drafts[i], &common, (uint32_t)i, &id);
+        if (err != LZ_ok) { refused_add(c, (uint32_t)i, err); id = (struct rec_id){ 0 }; }
+        answer_add_id(c, id);
+    }
+    size_t refused = c->answer.n_refused, taken = ask->n_drafts - refused;
+    c->fail->text[0] = 0;
+    if (atomic && refused > 0) {
+        c->answer.n_ids = 0;
+        return lz_refuse(c->fail, LZ_bad_argument, "%zu 条中有 %zu 条不能受理，按整批办理的要求，一条也没有写入；请改正后重新提交", ask->n_drafts, refused);
+    }
+    if (taken == 0) return lz_refuse(c->fail, LZ_bad_argument, "%zu 条都不能受理，原因见各条", refused);
+    say(c, "受理 %zu 条，拒收 %zu 条", taken, refused);
+    return LZ_ok;
+}
