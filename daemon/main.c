@@ -252,7 +252,7 @@ static void take_input(struct daemon *d) {
     struct packet packet;
     if (ctl_has_deferred(d->ctl) && ctl_serve_deferred(d->ctl)) return;       /* alone in its turn */
     take_events(d);
-    while (turn_has_room(d->turn) && wire_ask_recv(d->wire, &ask)) ctl_serve(d->ctl, ask.client, ask.client_len, ask.uid, ask.bytes);
+    while (turn_has_room(d->turn) && ctl_has_room(d->ctl) && wire_ask_recv(d->wire, &ask)) ctl_serve(d->ctl, ask.client, ask.client_len, ask.uid, ask.bytes);
     while (turn_has_room(d->turn) && wire_recv(d->wire, &packet)) turn_feed(d->turn, &packet);
 }
 

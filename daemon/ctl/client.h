@@ -10,7 +10,10 @@
 #include <stdio.h>
 
 enum { CLIENT_ARGS_MAX = 48, CLIENT_WORDS_MAX = 16, CLIENT_WORD_BYTES = 40, REQUEST_BYTES = 16 };
-#define CLIENT_SOFTWARE "linzhangctl 1.0"
+#ifndef LZ_VERSION
+#define LZ_VERSION "0.1.0"
+#endif
+#define CLIENT_SOFTWARE "linzhangctl " LZ_VERSION
 #define CLIENT_SOCKET "/run/linzhang/linzhang.sock"
 
 /* As arena_alloc, but never NULL: without memory there is nothing that a client could still do. */

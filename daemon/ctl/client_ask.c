@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { SLICE_MS = 1000, PAUSE_MS = 100, RESEND_MS = 5000 };
+enum { SLICE_MS = 500, PAUSE_MS = 100, RESEND_MS = 5000 };
 
 static void sleep_ms(long ms) {
     struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };

@@ -10,7 +10,7 @@
 
 enum {
     FILE_BYTES_MAX = 256 * 1024 * 1024, CHUNK_LINES = 512, CHUNK_TEXT_BYTES = 160 * 1024, UNDER_WAY_MAX = 4,
-    FIELDS_MAX = 32, KNOWN_MAX = 8, BUCKETS = 4096, SLICE_MS = 1000, RESEND_MS = 5000, BASE_BYTES = 12,
+    FIELDS_MAX = 32, KNOWN_MAX = 8, BUCKETS = 4096, SLICE_MS = 500, RESEND_MS = 5000, BASE_BYTES = 12,
 };
 static_assert((int)CHUNK_LINES <= (int)ASK_DRAFTS_MAX, "a chunk is one ask");
 static const size_t SLOT_BYTES = (size_t)256 << 20, SCRATCH_BYTES = (size_t)64 << 20;

@@ -20,6 +20,8 @@ struct ctl_options {
 struct ctl;
 struct ctl *ctl_create(const struct ctl_options *options);
 void ctl_destroy(struct ctl **ctl_p);
+/* For one more ask in this turn; one that is served without room is dropped, and its client asks again. */
+bool ctl_has_room(const struct ctl *ctl);
 /* Runs one ask in the present turn. client: opaque, where its answer goes. */
 void ctl_serve(struct ctl *ctl, const uint8_t *client, size_t client_len, uint32_t uid, struct lz_bytes packet);
 /* An atomic ask waits for a turn of its own: call at the beginning of a turn, before anything else. True: it ran. */

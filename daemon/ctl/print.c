@@ -1,7 +1,7 @@
 /* print: an answer as people read it, and as JSON.
  *
  * Guarantees: no text of an answer reaches a terminal but through lz_text_clip, which can neither move the cursor nor turn
- * the direction of writing; columns stand straight under Chinese headings. JSON has every cell that came; people see one
+ * the direction of writing; columns stand straight under Chinese headings, and what is too wide for that comes as cards. JSON has every cell that came; people see one
  * column of each pair (kind, kind_zh) and none that is empty throughout. Leaves to others: which cells there are
  * (the verbs), and what they are called (schema/columns.def). */
 #include "client.h"
@@ -168,6 +168,11 @@ static bool is_shown(const struct sheet *sheet, const struct column *column) {
     return !has_twin(sheet, column->name);
 }
 
+/* 2022-04-24 09:05:00: half a time is worse than none. */
+static bool is_time(struct lz_bytes text) {
+    return text.len == 19 && text.data[4] == '-' && text.data[7] == '-' && text.data[10] == ' ' && text.data[13] == ':' && text.data[16] == ':';
+}
+
 static void sheet_measure(const struct printer *p, struct sheet *sheet) {
     for (size_t r = 0; r < sheet->n_rows; r++)
         for (size_t i = 0; i < sheet->rows[r]->n_cells; i++) {
@@ -177,6 +182,7 @@ static void sheet_measure(const struct printer *p, struct sheet *sheet) {
             size_t mark = arena_used(p->arena), width = width_of(shown(p->arena, cell->name, cell->text));
             arena_rewind(p->arena, mark);
             column->filled = true;
+            column->whole = column->whole || is_time(cell->text);
             if (width > column->width) column->width = width;
         }
 }
@@ -190,7 +196,7 @@ static void sheet_choose(const struct printer *p, struct sheet *sheet) {
         int at = heading_of(column.name);
         column.heading = is_bar(column.name) ? "" : at >= 0 ? headings[at].heading : on_one_line(p->arena, column.name);
         column.right = at >= 0 && headings[at].right;
-        column.whole = column.right || is_bar(column.name) || is(column.name, "id") || is(column.name, "key") || is(column.name, "hash");
+        column.whole = column.whole || column.right || is_bar(column.name) || is(column.name, "id") || is(column.name, "key") || is(column.name, "hash");
         size_t width = width_of(column.heading);
         if (width > column.width) column.width = width;
         chosen.columns[chosen.n_columns++] = column;
@@ -208,43 +214,45 @@ static struct column *widest(struct sheet *sheet) {
     return found;
 }
 
-/* Takes from the widest text column, one by one, until a line fits or nothing is left to take. */
-static void sheet_fit(struct sheet *sheet, size_t limit) {
+/* Takes from the widest text column, one by one, until a line fits. False: nothing is left to take. */
+static bool sheet_fit(struct sheet *sheet, size_t limit) {
     size_t total = 0;
     for (size_t i = 0; i < sheet->n_columns; i++) total += sheet->columns[i].width + (i ? GAP : 0);
     for (; limit > 0 && total > limit; total--) {
         struct column *column = widest(sheet);
-        if (!column) return;
+        if (!column) return false;
         column->width--;
     }
+    return true;
 }
 
-static void put_cell(const struct printer *p, const struct column *column, const char *text, const char *ansi, bool last) {
+/* Spaces are put off until a text follows, so that no line ends in them. */
+static void put_cell(const struct printer *p, const struct column *column, const char *text, const char *ansi, size_t *pending) {
     text = cut(p->arena, text, column->width);
     size_t used = width_of(text), space = column->width > used ? column->width - used : 0;
-    if (column->right) pad(p->out, space);
-    put(p, text, ansi);
-    if (!column->right && !last) pad(p->out, space);
-    if (!last) pad(p->out, GAP);
+    if (column->right) *pending += space;
+    if (used > 0) {
+        pad(p->out, *pending);
+        put(p, text, ansi);
+        *pending = 0;
+    }
+    *pending += GAP + (column->right ? 0 : space);
 }
 
 static void put_row(const struct printer *p, const struct sheet *sheet, const struct row *row) {
-    size_t mark = arena_used(p->arena);
+    size_t mark = arena_used(p->arena), pending = 0;
     for (size_t i = 0; i < sheet->n_columns; i++) {
         const struct column *column = &sheet->columns[i];
         struct lz_bytes text = row_named(row, column->name);
-        put_cell(p, column, shown(p->arena, column->name, text), ansi_for(p, row, column->name, text), i + 1 == sheet->n_columns);
+        put_cell(p, column, shown(p->arena, column->name, text), ansi_for(p, row, column->name, text), &pending);
     }
     putc('\n', p->out);
     arena_rewind(p->arena, mark);
 }
 
-static void print_sheet(const struct printer *p, struct sheet *sheet) {
-    sheet_choose(p, sheet);
-    if (sheet->n_columns == 0) return;
-    sheet_fit(sheet, p->width);
-    for (size_t i = 0; i < sheet->n_columns; i++)
-        put_cell(p, &sheet->columns[i], sheet->columns[i].heading, NULL, i + 1 == sheet->n_columns);
+static void print_sheet(const struct printer *p, const struct sheet *sheet) {
+    size_t pending = 0;
+    for (size_t i = 0; i < sheet->n_columns; i++) put_cell(p, &sheet->columns[i], sheet->columns[i].heading, NULL, &pending);
     putc('\n', p->out);
     for (size_t r = 0; r < sheet->n_rows; r++) put_row(p, sheet, sheet->rows[r]);
 }
@@ -292,16 +300,17 @@ static void print_card_row(const struct printer *p, const struct sheet *sheet, c
     }
 }
 
-static void print_card(const struct printer *p, struct sheet *sheet) {
+static void print_card(const struct printer *p, const struct sheet *sheet) {
     size_t label_width = width_of("进度");
-    sheet_choose(p, sheet);
     for (size_t i = 0; i < sheet->n_columns; i++) {
         size_t width = width_of(sheet->columns[i].heading);
         if (width > label_width) label_width = width;
     }
     for (size_t r = 0; r < sheet->n_rows; r++) {
+        size_t mark = arena_used(p->arena);
         if (r > 0) putc('\n', p->out);
         print_card_row(p, sheet, sheet->rows[r], label_width);
+        arena_rewind(p->arena, mark);
     }
 }
 
@@ -352,8 +361,15 @@ static void print_section(const struct printer *p, const struct row *rows, size_
     section_take(sheet, rows, n_rows, first);
     sheet_measure(p, sheet);
     struct lz_bytes section = section_of(&rows[first]);
-    if (is_pairs(sheet)) print_pairs(p, sheet);
-    else if (section.len >= 4 && memcmp(section.data, "card", 4) == 0) print_card(p, sheet);
+    bool card = section.len >= 4 && memcmp(section.data, "card", 4) == 0;
+    if (is_pairs(sheet)) {
+        print_pairs(p, sheet);
+        return;
+    }
+    sheet_choose(p, sheet);
+    if (sheet->n_columns == 0) return;
+    /* A table that is too wide even when clipped would be broken by the terminal: as cards it can be read. */
+    if (card || !sheet_fit(sheet, p->width)) print_card(p, sheet);
     else print_sheet(p, sheet);
 }
 

@@ -115,6 +115,7 @@ void ctl_destroy(struct ctl **ctl_p) {
 
 const struct ctl_options *ctl_settings(const struct ctl *ctl) { return &ctl->o; }
 bool ctl_has_deferred(const struct ctl *ctl) { return ctl->n_deferred > 0 || ctl->restored; }
+bool ctl_has_room(const struct ctl *ctl) { return ctl->flushed || ctl->n_out < ANSWERS_MAX; }
 bool ctl_is_watched(const struct ctl *ctl) { return ctl->n_watchers > 0; }
 
 /* The name service may be slow: each uid is looked up once. */
@@ -223,6 +224,10 @@ static bool answered(struct call *c) {
 
 static bool is_atomic(struct call *c) { return c->verb->run == verb_drafts && arg_flag(c, "atomic"); }
 
+/* These want the store as the last commit left it: an atomic ask undoes what it did by giving up its turn, so nobody else's
+ * work may be in it; and what a turn has half done is no difference for verify to find. */
+static bool is_alone(struct call *c) { return is_atomic(c) || c->verb->run == verb_verify; }
+
 static void run(struct call *c) {
     enum lz_err err = args_check(c);
     if (err == LZ_ok) err = c->verb->run(c);
@@ -240,14 +245,13 @@ static void run(struct call *c) {
     post(c->ctl, c->client, c->client_len, c->ask->seq, packet);
 }
 
-/* An atomic ask undoes what it did by giving up its turn: nobody else's work may be in it. */
 static bool defer(struct call *c, uint32_t uid, struct lz_bytes packet) {
     struct ctl *ctl = c->ctl;
     if (turn_untouched(c->turn) && ctl->n_changes == 0) return false;
     for (size_t i = 0; i < ctl->n_deferred; i++)             /* sent again while it waits */
         if (ctl->deferred[i].len == packet.len && memcmp(ctl->deferred[i].packet, packet.data, packet.len) == 0) return true;
     if (ctl->n_deferred == DEFERRED_MAX || packet.len > DEFERRED_BYTES_MAX) {
-        lz_refuse(c->fail, LZ_too_many, "正在处理的整批提交太多；请稍后再试");
+        lz_refuse(c->fail, LZ_too_many, "正在处理的整批提交和核对太多；请稍后再试");
         post_refusal(c, c->ask->seq, LZ_too_many);
         return true;
     }
@@ -292,7 +296,7 @@ static void serve(struct ctl *ctl, const uint8_t *client, size_t client_len, uin
     if (err != LZ_ok) { post_refusal(&c, ask.seq, err); return; }
     c.author = author_of(ctl, uid);
     if (c.verb->mode == MODE_WRITE && answered(&c)) return;
-    if (may_defer && is_atomic(&c) && defer(&c, uid, packet)) return;
+    if (may_defer && is_alone(&c) && defer(&c, uid, packet)) return;
     run(&c);
 }
 
@@ -300,7 +304,7 @@ void ctl_serve(struct ctl *ctl, const uint8_t *client, size_t client_len, uint32
     begin_answers(ctl);
     if (client_len > sizeof ctl->out->to.b) return;
     /* no room for its answer: as if it had not come; its client will ask again */
-    if (ctl->n_out == ANSWERS_MAX) { lz_log(LZ_WARN, "ask.dropped answers=%zu", ctl->n_out); return; }
+    if (!ctl_has_room(ctl)) { lz_log(LZ_WARN, "ask.dropped answers=%zu", ctl->n_out); return; }
     serve(ctl, client, client_len, uid, packet, true);
 }
 

@@ -38,7 +38,8 @@ static void status_counters(struct call *c) {
     const struct wire_counters *w = wire_counters(wire);
     card(c, "网络收发", "收 %llu 个 %llu 字节，发 %llu 个 %llu 字节，未能发出 %llu", (unsigned long long)w->received, (unsigned long long)w->bytes_received,
          (unsigned long long)w->sent, (unsigned long long)w->bytes_sent, (unsigned long long)w->dropped_send);
-    card(c, "网络拒绝", "未登记的公钥 %llu，握手失败 %llu，过大 %llu", (unsigned long long)w->unknown_key, (unsigned long long)w->handshakes_refused, (unsigned long long)w->oversized);
+    card(c, "网络拒绝", "未登记的公钥 %llu，握手失败 %llu，过大 %llu", (unsigned long long)w->unknown_key,
+         (unsigned long long)w->handshakes_refused, (unsigned long long)w->oversized);
 }
 
 enum lz_err verb_status(struct call *c) {
@@ -245,7 +246,8 @@ enum lz_err verb_verify(struct call *c) {
         row_end(c);
     }
     if (v.differences)
-        return lz_refuse(c->fail, LZ_differs, "核对发现 %llu 处差异，第一处：%.*s", (unsigned long long)v.differences, (int)v.first.len, v.first.len ? (const char *)v.first.data : "");
+        return lz_refuse(c->fail, LZ_differs, "核对发现 %llu 处差异，第一处：%.*s", (unsigned long long)v.differences, (int)v.first.len,
+                         v.first.len ? (const char *)v.first.data : "");
     say(c, "核对无差异：记录 %llu，状态 %llu，汇总 %llu，传送项 %llu", (unsigned long long)v.records, (unsigned long long)v.standings,
         (unsigned long long)v.rollups, (unsigned long long)v.feed_entries);
     return LZ_ok;

@@ -174,7 +174,8 @@ enum lz_err verb_board(struct call *c) {
     enum lz_err err = arg_kind(c, "kind", &b.kind);
     if (err == LZ_ok) err = arg_code(c, "by", &b.by);
     if (err != LZ_ok) return err;
-    if (b.kind->machine == MACHINE_NONE) return lz_refuse(c->fail, LZ_bad_argument, "%s没有汇总；--kind 可用 order letter reminder task bulletin problem emergency", b.kind->zh);
+    if (b.kind->machine == MACHINE_NONE)
+        return lz_refuse(c->fail, LZ_bad_argument, "%s没有汇总；--kind 可用 order letter reminder task bulletin problem emergency", b.kind->zh);
     if (b.by && b.by != c->unit && !roster_find(c->roster, b.by))
         return lz_refuse(c->fail, LZ_not_found, "%06u %s 不是直接登记的下级，本级没有它单独的汇总", b.by, unit_name(c, b.by));
     b.subjects = arena_alloc_raw(c->arena, BOARD_SUBJECTS_MAX * sizeof *b.subjects);

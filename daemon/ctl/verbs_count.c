@@ -3,8 +3,12 @@
 
 static enum lz_err count_progress(struct call *c) {
     struct rec_id subject;
-    enum lz_err err = arg_id(c, "id", &subject);
-    if (err != LZ_ok) return err;
+    bool whole = false;
+    /* a tier above holds the progress without the directive itself: a whole id is taken as it is */
+    if (!rec_id_parse(arg_text(c, "id"), &subject, &whole) || !whole) {
+        enum lz_err err = arg_id(c, "id", &subject);
+        if (err != LZ_ok) return err;
+    }
     struct key prefix = key_id(subject), key = prefix;
     struct lz_bytes v;
     uint64_t n = 0;

@@ -85,7 +85,10 @@ static void row_directive(struct call *c, const char *section, const struct reco
 /* ---- listing problems and emergencies --------------------------------------------------------------------------------------------------- */
 
 static uint32_t class_of(const struct record *r) { return r->kind == KIND_problem ? r->of.problem.class : r->of.emergency.class; }
-static struct lz_bytes title_of(const struct record *r) { return kind_is_directive(r->kind) ? r->of.directive.title : r->kind == KIND_problem ? r->of.problem.title : r->of.emergency.title; }
+static struct lz_bytes title_of(const struct record *r) {
+    if (kind_is_directive(r->kind)) return r->of.directive.title;
+    return r->kind == KIND_problem ? r->of.problem.title : r->of.emergency.title;
+}
 static struct lz_bytes place_of(const struct record *r) { return r->kind == KIND_problem ? r->of.problem.place : r->of.emergency.place; }
 
 static void row_problem(struct call *c, const char *section, const struct record *r, const struct standing *s) {

@@ -67,7 +67,8 @@ enum lz_err verb_issue(struct call *c) {
     struct directive *d = &draft.of.directive;
     struct rec_id id;
     *d = (struct directive){ .number = arg_bytes(c, "number"), .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .signers = arg_bytes(c, "signers"),
-                             .lead = arg_bytes(c, "lead"), .responsible = arg_bytes(c, "responsible"), .measure = arg_bytes(c, "measure"), .plan = arg_bytes(c, "plan"),
+                             .lead = arg_bytes(c, "lead"), .responsible = arg_bytes(c, "responsible"), .measure = arg_bytes(c, "measure"),
+                             .plan = arg_bytes(c, "plan"),
                              .answer_wanted = arg_flag(c, "answer") || c->kind->number == KIND_supervision_letter };
     enum lz_err err = take_targets(c, &draft);
     if (err == LZ_ok) err = take_lane(c, &draft);
@@ -233,7 +234,8 @@ enum lz_err verb_emergency_report(struct call *c) {
     struct record draft = { .kind = KIND_emergency };
     struct emergency *e = &draft.of.emergency;
     int64_t area = 0;
-    *e = (struct emergency){ .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .place = arg_bytes(c, "place"), .class = 1, .began_ms = c->now.wall_ms };
+    *e = (struct emergency){ .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .place = arg_bytes(c, "place"), .class = 1,
+                             .began_ms = c->now.wall_ms };
     enum lz_err err = arg_class(c, KIND_emergency, &e->class);
     if (err == LZ_ok) err = arg_code(c, "place-code", &e->place_code);
     if (err == LZ_ok) err = arg_moment(c, "began", &e->began_ms);

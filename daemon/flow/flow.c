@@ -36,11 +36,7 @@ void flow_begin(struct flow *f, struct lz_now now, struct arena *arena) {
 
 /* A move may make another (a red item urges, an order is delivered), so folding and judging go round until nothing is left to
  * do; each step is bounded by its life cycle, and the number of rounds by four. */
-void flow_settle(struct flow *f) {
-    if (f->clock_went_back) {                        /* what was to go up within a second must not wait for an hour to come again */
-        flow_rollups_again(f);
-    }
-    if (flow_next_due(f) <= f->now.wall_ms) due_run(f);
+void standings_settle(struct flow *f) {
     for (int round = 0; round < 4; round++) {
         bool again = false;
         for (size_t i = 0; i < f->n_used; i++) {
@@ -52,6 +48,12 @@ void flow_settle(struct flow *f) {
         }
         if (!again) break;
     }
+}
+
+void flow_settle(struct flow *f) {
+    if (f->clock_went_back) flow_rollups_again(f);       /* what was to go up within a second must not wait for an hour to come again */
+    if (flow_next_due(f) <= f->now.wall_ms) due_run(f);
+    standings_settle(f);
     standings_write(f);
     rollups_write(f);
 }

@@ -61,6 +61,7 @@ struct cached_standing *standing_touch(struct flow *f, struct rec_id subject, ui
 bool standing_load(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s);
 struct cached_subject *subject_of(struct flow *f, struct rec_id id);
 void *cache_find(struct flow *f, enum cache_type type, const struct key *key, size_t size, bool *found);
+void standings_settle(struct flow *f);     /* folds and judges what was touched */
 void standings_write(struct flow *f);
 void cache_spill(struct flow *f);          /* writes out and empties; nothing found before is valid after */
 bool fold_again(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s);

@@ -32,6 +32,7 @@ bool flow_has_room(const struct flow *f) { return f->n_used < CACHE_ROOM; }
 
 void cache_spill(struct flow *f) {
     if (f->n_used < CACHE_ROOM) return;
+    standings_settle(f);
     standings_write(f);
     rollups_write(f);
     memset(f->index, 0, 2 * f->max_slots * sizeof *f->index);
@@ -122,10 +123,12 @@ struct cached_subject *subject_of(struct flow *f, struct rec_id id) {
 /* Folds from the records held; what only progress and deadlines know is kept. False: the subject is not here yet. */
 bool fold_again(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s) {
     struct record r, *moves;
-    if (!flow_record(f, subject, &r)) return false;
-    size_t n = flow_moves(f, subject, unit, &moves);
     struct standing folded;
+    size_t mark = arena_used(f->arena);              /* decoded moves are many and not kept: nothing below enters the cache */
+    if (!flow_record(f, subject, &r)) { arena_rewind(f->arena, mark); return false; }
+    size_t n = flow_moves(f, subject, unit, &moves);
     flow_fold(&r, moves, n, unit, &folded, NULL);
+    arena_rewind(f->arena, mark);
     folded.colour = s->colour;
     folded.red_since_ms = s->red_since_ms;
     folded.judge_ms = s->judge_ms;

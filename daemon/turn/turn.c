@@ -19,6 +19,7 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
     if (is_new && t->links) reclaim_open_all(t, "new_store");
     walk_check(t);
+    for (size_t i = 0; i < t->o.roster->n_children; i++) flow_child_part(t->flow, t->o.roster->children[i].code, true);   /* enrolled, and died before the commit */
     flow_rollups_again(t->flow);
     flow_settle(t->flow);
     enum lz_err err = store_commit(t->o.store);

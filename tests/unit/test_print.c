@@ -71,12 +71,23 @@ Test(print, people_see_one_of_a_pair_and_nothing_empty, .init = begin) {
 Test(print, wide_text_is_clipped_and_ids_are_not, .init = begin) {
     made_begin();
     task_row("410800-task-01M0W7Q0R8000-3KQ2Z7A", "进一步明确林长履职方式方法积极推动林长巡林督查等工作", "signed", "已签收", "7");
-    paper.width = 70;
+    made_cell("due", "2022-04-24 09:05:00");
+    paper.width = 90;
     printed();
     cr_assert_not_null(strstr(seen, "410800-task-01M0W7Q0R8000-3KQ2Z7A"));
+    cr_assert_not_null(strstr(seen, "2022-04-24 09:05:00"));
     cr_assert_not_null(strstr(seen, "…"));
     cr_assert_null(strstr(seen, "督查等工作"));
-    for (char *line = strtok(seen, "\n"); line; line = strtok(NULL, "\n")) cr_assert_leq(width_of(line), 70, "%s", line);
+    for (char *line = strtok(seen, "\n"); line; line = strtok(NULL, "\n")) cr_assert_leq(width_of(line), 90, "%s", line);
+}
+
+Test(print, what_does_not_fit_comes_as_cards, .init = begin) {
+    made_begin();
+    task_row("410800-task-01M0W7Q0R8000-3KQ2Z7A", "巡林", "signed", "已签收", "7");
+    task_row("2", "督查", "signed", "已签收", "8");
+    paper.width = 40;
+    cr_assert_str_eq(printed(), "编号：410800-task-01M0W7Q0R8000-3KQ2Z7A\n标题：巡林\n状态：已签收\n接收：7\n\n"
+        "编号：2\n标题：督查\n状态：已签收\n接收：8\n");
 }
 
 Test(print, no_limit_when_it_is_no_terminal, .init = begin) {

@@ -1,0 +1,899 @@
+/* test_ctl: asks as bytes, a turn, a commit, answers as bytes; no sockets. Two nodes where a recipient is needed: their packets
+ * are carried by hand. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../../daemon/ctl/ctl.h"
+
+enum { CITY = 410800, COUNTY = 410802, COUNTIES = 11, ARGS_MAX = 24 };
+static const uint64_t start_ms = 1650762300000ull;              /* 2022-04-24 09:05 in China */
+
+struct node {
+    char directory[64], roster_path[96];
+    struct store *store;
+    struct roster *roster;
+    struct units *units;
+    struct calendar *calendar;
+    struct turn *turn;
+    struct ctl *ctl;
+    struct arena *arena;                       /* asks and decoded answers */
+    struct lz_now now;
+    uint32_t unit, parent, uid;
+    uint8_t request[16];                       /* of the last write */
+    uint64_t seq;
+    struct answer answer;                      /* the last one */
+    struct lz_fail fail;
+};
+
+/* ---- nodes -------------------------------------------------------------------------------------------------------------------- */
+
+static struct lz_bytes read_all(const char *path) {
+    enum { SIZE = 256 * 1024 };
+    static char buffer[SIZE];
+    FILE *file = fopen(path, "rb");
+    cr_assert(file, "%s", path);
+    size_t len = fread(buffer, 1, SIZE, file);
+    fclose(file);
+    return lz_bytes_of(buffer, len);
+}
+
+static void open_turn(struct node *n) {
+    struct store_options store = { .path = n->directory, .unit = n->unit, .map_bytes = 256 << 20, .budget_bytes = 200 << 20,
+                                   .reserve_bytes = 1 << 20, .no_sync = true };
+    cr_assert_eq(store_open(&n->store, &store, &n->fail), LZ_ok, "%s", n->fail.text);
+    struct turn_options o = { .store = n->store, .roster = n->roster, .units = n->units, .calendar = n->calendar, .unit = n->unit, .parent = n->parent,
+                              .tier = n->parent ? TIER_COUNTY : TIER_CITY, .n_parent_endpoints = n->parent ? 1 : 0, .software = "test 1", .seed = 7,
+                              .tip_ms = 1000, .tip_idle_ms = 30000, .hello_ms = 1000 };
+    o.settings = (struct flow_settings){ .sign_days = 1, .sign_urgent_hours = 2, .reminder_days = 10, .letter_days = 15, .accept_days = 1,
+                                         .handle_days = 15, .blue_days = 3,
+                                         .yellow_points = 10, .red_points = 30, .urge_after_days = 3, .offer_after_days = 5, .rollup_interval_ms = 10 };
+    lz_random(&o.epoch, sizeof o.epoch);
+    cr_assert_eq(turn_open(&n->turn, &o, n->now, &n->fail), LZ_ok, "%s", n->fail.text);
+    n->ctl = ctl_create(&(struct ctl_options){ .turn = n->turn, .roster = n->roster, .roster_path = n->roster_path, .software = "test 1",
+                                               .store_path = n->directory,
+                                               .started_wall_ms = n->now.wall_ms });
+}
+
+static struct node *node_open(uint32_t unit, uint32_t parent) {
+    struct node *n = calloc(1, sizeof *n);
+    cr_assert(n);
+    strcpy(n->directory, "/tmp/test-ctl-XXXXXX");
+    cr_assert(mkdtemp(n->directory));
+    snprintf(n->roster_path, sizeof n->roster_path, "%s/children", n->directory);
+    n->unit = unit;
+    n->parent = parent;
+    n->uid = 0;
+    n->now = (struct lz_now){ 1000, start_ms };
+    n->roster = roster_create();
+    n->units = units_create();
+    cr_assert_eq(units_load(n->units, read_all("deploy/data/divisions-henan.tsv"), &n->fail), LZ_ok, "%s", n->fail.text);
+    n->calendar = calendar_create();
+    n->arena = arena_create(256 << 20);
+    open_turn(n);
+    return n;
+}
+
+static void close_turn(struct node *n) {
+    ctl_destroy(&n->ctl);
+    turn_close(&n->turn);
+    store_close(&n->store);
+}
+
+static void node_close(struct node *n) {
+    char command[128];
+    close_turn(n);
+    roster_destroy(&n->roster);
+    units_destroy(&n->units);
+    calendar_destroy(&n->calendar);
+    arena_destroy(&n->arena);
+    snprintf(command, sizeof command, "rm -rf %s", n->directory);
+    cr_assert_eq(system(command), 0);
+    free(n);
+}
+
+static void later(struct node *n, uint64_t ms) {
+    n->now.mono_ms += ms;
+    n->now.wall_ms += ms;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------------------------ */
+
+static void begin(struct node *n) {
+    later(n, 10);
+    turn_begin(n->turn, n->now);
+    (void)ctl_serve_deferred(n->ctl);
+}
+
+static void end(struct node *n) {
+    enum lz_err err = turn_commit(n->turn);
+    cr_assert_eq(err, LZ_ok, "%s", lz_err_name(err));
+    ctl_flush(n->ctl, err);
+}
+
+static bool next_answer(struct node *n) {
+    const uint8_t *client;
+    size_t len;
+    struct lz_bytes packet, body;
+    enum packet_type type;
+    if (!ctl_next_answer(n->ctl, &client, &len, &packet)) return false;
+    cr_assert(len == 3 && memcmp(client, "cli", 3) == 0);
+    packet.data = arena_copy(n->arena, packet.data, packet.len);
+    cr_assert_eq(packet_open(packet, &type, &body, &n->fail), LZ_ok);
+    cr_assert_eq(type, PACKET_ANSWER);
+    cr_assert_eq(answer_decode(n->arena, body, &n->answer), LZ_ok);
+    return true;
+}
+
+/* text: `name=value` pairs, each its own argument, ended by NULL. */
+static struct ask make_ask(struct node *n, const char *verb, const char *const *pairs) {
+    struct arg *args = arena_alloc(n->arena, ARGS_MAX * sizeof *args);
+    struct ask ask = { .verb = lz_bytes_str(verb), .args = args, .seq = ++n->seq };
+    for (; pairs && pairs[ask.n_args]; ask.n_args++) {
+        const char *pair = pairs[ask.n_args], *equals = strchr(pair, '=');
+        cr_assert(equals && ask.n_args < ARGS_MAX);
+        args[ask.n_args] = (struct arg){ lz_bytes_of(pair, (size_t)(equals - pair)), lz_bytes_str(equals + 1) };
+    }
+    return ask;
+}
+
+static void serve(struct node *n, const struct ask *ask) {
+    struct lz_bytes packet;
+    cr_assert_eq(ask_encode(n->arena, ask, &packet), LZ_ok);
+    ctl_serve(n->ctl, (const uint8_t *)"cli", 3, n->uid, packet);
+}
+
+static enum lz_err ask_in_turn(struct node *n, const struct ask *ask) {
+    begin(n);
+    serve(n, ask);
+    end(n);
+    cr_assert(next_answer(n));
+    cr_assert_eq(n->answer.seq, ask->seq);
+    return n->answer.code;
+}
+
+static enum lz_err read_with(struct node *n, const char *verb, const char *const *pairs) {
+    struct ask ask = make_ask(n, verb, pairs);
+    return ask_in_turn(n, &ask);
+}
+
+static enum lz_err write_with(struct node *n, const char *verb, const char *const *pairs) {
+    struct ask ask = make_ask(n, verb, pairs);
+    lz_random(n->request, sizeof n->request);
+    ask.request = lz_bytes_of(n->request, sizeof n->request);
+    return ask_in_turn(n, &ask);
+}
+#define READ(n, verb, ...) read_with(n, verb, (const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL })
+#define WRITE(n, verb, ...) write_with(n, verb, (const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL })
+#define GOOD(expression) do { enum lz_err err_ = (expression); cr_assert_eq(err_, LZ_ok, "%s: %s", lz_err_name(err_), said(n)); } while (0)
+#define REFUSED(n, code_, expression) do { enum lz_err err_ = (expression); cr_assert_eq(err_, code_, "%s: %s", lz_err_name(err_), said(n)); \
+                                           cr_assert_gt(n->answer.text.len, 0); } while (0)
+
+static const char *text_of(struct node *n, struct lz_bytes b) {
+    char *text = arena_alloc(n->arena, b.len + 1);
+    if (b.len) memcpy(text, b.data, b.len);
+    return text;
+}
+static const char *said(struct node *n) { return text_of(n, n->answer.text); }
+
+static const char *cell_in(struct node *n, const struct row *row, const char *name) {
+    for (size_t i = 0; i < row->n_cells; i++)
+        if (lz_bytes_equal(row->cells[i].name, lz_bytes_str(name))) return text_of(n, row->cells[i].text);
+    return NULL;
+}
+
+/* The row-th row of a section. */
+static const struct row *row_of(struct node *n, const char *section, size_t index) {
+    for (size_t i = 0; i < n->answer.n_rows; i++)
+        if (strcmp(cell_in(n, &n->answer.rows[i], "_section"), section) == 0 && index-- == 0) return &n->answer.rows[i];
+    return NULL;
+}
+static const char *cell_of(struct node *n, const char *section, size_t index, const char *name) {
+    const struct row *row = row_of(n, section, index);
+    cr_assert(row, "no row %zu of %s", index, section);
+    const char *text = cell_in(n, row, name);
+    cr_assert(text, "no cell %s in %s", name, section);
+    return text;
+}
+static size_t rows_of(struct node *n, const char *section) {
+    size_t count = 0;
+    while (row_of(n, section, count)) count++;
+    return count;
+}
+static const char *card_of(struct node *n, const char *item) {
+    for (size_t i = 0; row_of(n, "card", i); i++)
+        if (strcmp(cell_of(n, "card", i, "item_name"), item) == 0) return cell_of(n, "card", i, "value");
+    return NULL;
+}
+static const char *arg(struct node *n, const char *name, const char *value) { return arena_printf(n->arena, "%s=%s", name, value); }
+static const char *issue(struct node *n, const char *verb, const char *title, const char *to) {
+    GOOD(WRITE(n, verb, arg(n, "title", title), arg(n, "to", to)));
+    return cell_of(n, "done", 0, "id");
+}
+
+/* ---- two nodes ------------------------------------------------------------------------------------------------------------------------ */
+
+static void carry(struct node *from, struct node *to) {
+    struct packet packet;
+    size_t count = 0;
+    struct { enum channel channel; struct lz_bytes bytes; } packets[256];
+    while (turn_next_send(from->turn, &packet)) {
+        if (packet.peer != 0 && packet.peer != to->unit) continue;
+        cr_assert_lt(count, 256);
+        packets[count].channel = packet.channel;
+        packets[count++].bytes = lz_bytes_of(arena_copy(to->arena, packet.bytes.data, packet.bytes.len), packet.bytes.len);
+    }
+    begin(to);
+    for (size_t i = 0; i < count; i++) turn_feed(to->turn, &(struct packet){ from->unit, packets[i].channel, packets[i].bytes });
+    end(to);
+}
+
+static void exchange(struct node *city, struct node *county, int rounds) {
+    for (int i = 0; i < rounds; i++) {
+        later(city, 300);
+        later(county, 300);
+        carry(city, county);
+        carry(county, city);
+    }
+}
+
+static void link_up(struct node *n, struct node *county) {
+    char key[KEY_TEXT];
+    uint8_t public_key[KEY_BYTES], secret_key[KEY_BYTES];
+    wire_keypair(public_key, secret_key);
+    wire_key_print(public_key, key);
+    GOOD(WRITE(n, "child add", "code=410802", arg(n, "key", key)));
+    begin(county);
+    turn_parent_event(county->turn, PARENT_CONNECTED);
+    end(county);
+    exchange(n, county, 20);
+}
+
+/* ---- asking at all --------------------------------------------------------------------------------------------------------------------- */
+
+Test(ctl, unknown_verb_and_arguments) {
+    struct node *n = node_open(CITY, 0);
+    REFUSED(n, LZ_usage, READ(n, "dance"));
+    REFUSED(n, LZ_usage, READ(n, "help"));
+    REFUSED(n, LZ_usage, READ(n, "task list", "nonsense=1"));
+    REFUSED(n, LZ_usage, READ(n, "task show"));
+    REFUSED(n, LZ_usage, READ(n, "task list", "open=1", "open=1"));
+    REFUSED(n, LZ_usage, WRITE(n, "task issue", "title=x"));
+    cr_assert(strstr(said(n), "to"));
+    struct ask ask = make_ask(n, "task issue", (const char *const[]){ "title=x", "to=all", NULL });
+    REFUSED(n, LZ_usage, ask_in_turn(n, &ask));
+    n->uid = UINT32_MAX;
+    REFUSED(n, LZ_not_allowed, READ(n, "status"));
+    node_close(n);
+}
+
+Test(ctl, garbage_is_answered) {
+    struct node *n = node_open(CITY, 0);
+    begin(n);
+    ctl_serve(n->ctl, (const uint8_t *)"cli", 3, 0, lz_bytes_str("nonsense"));
+    end(n);
+    cr_assert(next_answer(n));
+    cr_assert_eq(n->answer.code, LZ_bad_packet);
+    node_close(n);
+}
+
+Test(ctl, more_asks_than_fit_wait) {
+    struct node *n = node_open(CITY, 0);
+    struct ask ask = make_ask(n, "status", NULL);
+    begin(n);
+    for (int i = 0; i < TURN_PACKETS_MAX + 20; i++) serve(n, &ask);
+    end(n);
+    int count = 0;
+    while (next_answer(n)) count++;
+    cr_assert_eq(count, TURN_PACKETS_MAX);
+    node_close(n);
+}
+
+/* ---- issuing ---------------------------------------------------------------------------------------------------------------------------- */
+
+Test(ctl, issue_and_list_and_show) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "letter issue", "title=关于加快造林的督办函", "to=410802,武陟县", "number=焦林长督〔2022〕3号", "due=2022-06-30", "body=请抓紧办理。", "answer=1"));
+    cr_assert(strstr(said(n), "2 个单位"), "%s", said(n));
+    cr_assert_eq(n->answer.n_ids, 1);
+    const char *id = cell_of(n, "done", 0, "id");
+    GOOD(READ(n, "letter list"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    cr_assert_str_eq(cell_of(n, "list", 0, "id"), id);
+    cr_assert_str_eq(cell_of(n, "list", 0, "due"), "2022-06-30 23:59:59");
+    cr_assert_str_eq(cell_of(n, "list", 0, "recipients"), "2");
+    cr_assert_str_eq(cell_of(n, "list", 0, "n_signed"), "0");
+    GOOD(READ(n, "letter show", "id=焦林长督【2022】3号"));
+    cr_assert_str_eq(card_of(n, "编号"), id);
+    cr_assert_str_eq(card_of(n, "正文"), "请抓紧办理。");
+    cr_assert_eq(rows_of(n, "recipients"), 2);
+    cr_assert_str_eq(cell_of(n, "recipients", 0, "state"), "issued");
+    REFUSED(n, LZ_bad_argument, READ(n, "task show", arg(n, "id", id)));
+    REFUSED(n, LZ_not_found, READ(n, "letter show", "id=焦林长督〔2022〕4号"));
+    REFUSED(n, LZ_number_used, WRITE(n, "letter issue", "title=又一件", "to=410802", "number=焦林长督〔2022〕3号"));
+    GOOD(READ(n, "letter list", "state=delivered"));
+    cr_assert_eq(rows_of(n, "list"), 0);
+    GOOD(READ(n, "letter list", "state=已下发", "unit=武陟县", "open=1"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    node_close(n);
+}
+
+Test(ctl, recipients_as_lists) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "task issue", "title=一", "to=all"));
+    GOOD(WRITE(n, "task issue", "title=二", "to=410800+"));
+    cr_assert(strstr(said(n), arena_printf(n->arena, "%d 个单位", COUNTIES)), "%s", said(n));
+    GOOD(WRITE(n, "task issue", "title=三", "to=410802，410803"));
+    cr_assert(strstr(said(n), "2 个单位"), "%s", said(n));
+    REFUSED(n, LZ_unknown_unit, WRITE(n, "task issue", "title=四", "to=410102"));
+    REFUSED(n, LZ_unknown_unit, WRITE(n, "task issue", "title=四", "to=火星区"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "task issue", "title=四", "to=,"));
+    node_close(n);
+}
+
+Test(ctl, conversions_are_refused_with_reasons) {
+    struct node *n = node_open(CITY, 0);
+    REFUSED(n, LZ_bad_date, WRITE(n, "task issue", "title=一", "to=all", "due=2022-02-30"));
+    REFUSED(n, LZ_bad_date, WRITE(n, "task issue", "title=一", "to=all", "due=2022-06-30T25:00"));
+    REFUSED(n, LZ_bad_date, WRITE(n, "task issue", "title=一", "to=all", "due=2022-01-01"));
+    REFUSED(n, LZ_secret_refused, WRITE(n, "task issue", "title=一", "to=all", "sensitivity=机密"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "task issue", "title=一", "to=all", "lane=bulk"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "task issue", "title=一", "to=all", "number=三号"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "problem report", "title=一", "class=无"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "problem report", "title=一", "longitude=1.2.3"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "problem report", "title=一", "longitude=190"));
+    REFUSED(n, LZ_bad_argument, READ(n, "task list", "state=dancing"));
+    REFUSED(n, LZ_bad_argument, READ(n, "task list", "colour=紫"));
+    REFUSED(n, LZ_bad_argument, READ(n, "task list", "limit=many"));
+    GOOD(WRITE(n, "task issue", "title=一", "to=all", "due=2022-06-30T18:00", "lane=紧急", "sensitivity=内部"));
+    GOOD(READ(n, "task show", arg(n, "id", cell_of(n, "done", 0, "id"))));
+    cr_assert_str_eq(card_of(n, "期限"), "2022-06-30 18:00:00");
+    cr_assert_str_eq(card_of(n, "急缓"), "紧急");
+    cr_assert_str_eq(card_of(n, "密级"), "内部");
+    node_close(n);
+}
+
+Test(ctl, short_ids_and_resolve) {
+    struct node *n = node_open(CITY, 0);
+    const char *id = issue(n, "task issue", "一", "all");
+    char *brief = arena_printf(n->arena, "%s", id);
+    *strrchr(brief, '-') = 0;
+    GOOD(READ(n, "resolve", arg(n, "id", brief)));
+    cr_assert_str_eq(cell_of(n, "list", 0, "id"), id);
+    GOOD(READ(n, "resolve", arg(n, "id", id), "kind=task"));
+    REFUSED(n, LZ_bad_argument, READ(n, "resolve", arg(n, "id", id), "kind=problem"));
+    REFUSED(n, LZ_not_found, READ(n, "resolve", "id=410800-task-0000000000001"));
+    node_close(n);
+}
+
+Test(ctl, a_number_of_two_kinds_is_ambiguous) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "order issue", "title=令", "to=all", "number=焦林长〔2022〕1号"));
+    GOOD(WRITE(n, "bulletin issue", "title=报", "to=all", "number=焦林长〔2022〕1号"));
+    REFUSED(n, LZ_ambiguous, READ(n, "trace", "id=焦林长〔2022〕1号"));
+    cr_assert_eq(rows_of(n, "candidates"), 2);
+    GOOD(READ(n, "order show", "id=焦林长〔2022〕1号"));
+    node_close(n);
+}
+
+Test(ctl, long_lists_go_on) {
+    enum { MANY = 700 };
+    struct node *n = node_open(CITY, 0);
+    for (int i = 0; i < MANY; i++) {
+        if (i % 100 == 0) { arena_reset(n->arena); n->answer = (struct answer){ 0 }; }
+        GOOD(WRITE(n, "problem report", arg(n, "title", arena_printf(n->arena, "问题%d", i))));
+    }
+    struct ask ask = make_ask(n, "problem list", NULL);
+    char last[64] = "";
+    size_t seen = 0;
+    for (;;) {
+        GOOD(ask_in_turn(n, &ask));
+        cr_assert_leq(n->answer.n_rows, ROWS_PER_ANSWER_MAX);
+        for (size_t i = 0; i < n->answer.n_rows; i++) {
+            const char *id = cell_of(n, "list", i, "id");
+            cr_assert(last[0] == 0 || strcmp(id, last) < 0, "newest first, each once: %s %s", last, id);
+            snprintf(last, sizeof last, "%s", id);
+        }
+        seen += n->answer.n_rows;
+        if (n->answer.next.len == 0) break;
+        ask.after = n->answer.next;
+    }
+    cr_assert_eq(seen, MANY);
+    GOOD(READ(n, "problem list", "limit=3"));
+    cr_assert_eq(rows_of(n, "list"), 3);
+    cr_assert_eq(n->answer.next.len, 0);
+    ask.after = lz_bytes_str("x");
+    REFUSED(n, LZ_bad_argument, ask_in_turn(n, &ask));
+    node_close(n);
+}
+
+/* ---- once only --------------------------------------------------------------------------------------------------------------------------------- */
+
+Test(ctl, the_same_request_writes_once) {
+    struct node *n = node_open(CITY, 0);
+    struct ask ask = make_ask(n, "task issue", (const char *const[]){ "title=一", "to=all", NULL });
+    lz_random(n->request, sizeof n->request);
+    ask.request = lz_bytes_of(n->request, sizeof n->request);
+    GOOD(ask_in_turn(n, &ask));
+    const char *first = cell_of(n, "done", 0, "id");
+    ask.seq = ++n->seq;
+    GOOD(ask_in_turn(n, &ask));
+    cr_assert_str_eq(cell_of(n, "done", 0, "id"), first);
+    close_turn(n);                                          /* a restart */
+    open_turn(n);
+    ask.seq = ++n->seq;
+    GOOD(ask_in_turn(n, &ask));
+    cr_assert_str_eq(cell_of(n, "done", 0, "id"), first);
+    begin(n);                                               /* twice in one turn */
+    lz_random(n->request, sizeof n->request);
+    serve(n, &ask);
+    serve(n, &ask);
+    end(n);
+    cr_assert(next_answer(n) && n->answer.code == LZ_ok && next_answer(n) && n->answer.code == LZ_ok && !next_answer(n));
+    GOOD(READ(n, "task list"));
+    cr_assert_eq(rows_of(n, "list"), 2);
+    node_close(n);
+}
+
+Test(ctl, a_failed_turn_is_refused_and_can_be_asked_again) {
+    struct node *n = node_open(CITY, 0);
+    struct ask ask = make_ask(n, "task issue", (const char *const[]){ "title=一", "to=all", NULL });
+    lz_random(n->request, sizeof n->request);
+    ask.request = lz_bytes_of(n->request, sizeof n->request);
+    begin(n);
+    serve(n, &ask);
+    store_give_up(n->store);
+    enum lz_err err = turn_commit(n->turn);
+    cr_assert_eq(err, LZ_full);
+    ctl_flush(n->ctl, err);
+    cr_assert(next_answer(n));
+    cr_assert_eq(n->answer.code, LZ_full);
+    GOOD(READ(n, "task list"));
+    cr_assert_eq(rows_of(n, "list"), 0);
+    ask.seq = ++n->seq;
+    GOOD(ask_in_turn(n, &ask));
+    GOOD(READ(n, "task list"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    node_close(n);
+}
+
+/* ---- drafts -------------------------------------------------------------------------------------------------------------------------------------- */
+
+static struct ask make_drafts(struct node *n, size_t count, size_t bad, const char *const *pairs) {
+    struct ask ask = make_ask(n, "drafts", pairs);
+    ask.drafts = arena_alloc(n->arena, count * sizeof *ask.drafts);
+    for (size_t i = 0; i < count; i++) {
+        struct record r = { .kind = KIND_task };
+        r.of.directive.title = lz_bytes_str(i == bad ? "" : arena_printf(n->arena, "任务%zu", i));
+        cr_assert_eq(draft_encode(n->arena, &r, &ask.drafts[i], &n->fail), LZ_ok);
+    }
+    ask.n_drafts = count;
+    lz_random(n->request, sizeof n->request);
+    ask.request = lz_bytes_of(n->request, sizeof n->request);
+    return ask;
+}
+
+Test(ctl, drafts_one_by_one) {
+    struct node *n = node_open(CITY, 0);
+    struct ask ask = make_drafts(n, 22, 5, (const char *const[]){ "to=all", "due=2022-12-31", "plan=焦林长办〔2022〕6号", NULL });
+    GOOD(ask_in_turn(n, &ask));
+    cr_assert_eq(n->answer.n_ids, 22);
+    cr_assert_eq(n->answer.ids[5].len, 0);
+    cr_assert_eq(n->answer.ids[6].len, REC_ID_BYTES);
+    cr_assert_eq(n->answer.n_refused, 1);
+    cr_assert_eq(n->answer.refused[0].index, 5);
+    GOOD(READ(n, "task list"));
+    cr_assert_eq(rows_of(n, "list"), 21);
+    cr_assert_str_eq(cell_of(n, "list", 0, "due"), "2022-12-31 23:59:59");
+    ask.seq = ++n->seq;
+    GOOD(ask_in_turn(n, &ask));
+    cr_assert_eq(n->answer.n_refused, 1);
+    GOOD(READ(n, "task list"));
+    cr_assert_eq(rows_of(n, "list"), 21);
+    node_close(n);
+}
+
+Test(ctl, more_drafts_than_a_turn_holds_are_told) {
+    struct node *n = node_open(CITY, 0);
+    struct ask ask = make_drafts(n, ASK_DRAFTS_MAX, SIZE_MAX, (const char *const[]){ "to=all", NULL });
+    GOOD(ask_in_turn(n, &ask));
+    cr_assert_gt(n->answer.n_refused, 0);
+    cr_assert_eq(n->answer.refused[0].code, LZ_too_many);
+    size_t taken = n->answer.n_ids - n->answer.n_refused;
+    GOOD(READ(n, "verify"));
+    struct ask list = make_ask(n, "task list", NULL);
+    size_t seen = 0;
+    do {
+        GOOD(ask_in_turn(n, &list));
+        seen += n->answer.n_rows;
+        list.after = n->answer.next;
+    } while (list.after.len);
+    cr_assert_eq(seen, taken);
+    node_close(n);
+}
+
+Test(ctl, atomic_drafts_all_or_none) {
+    struct node *n = node_open(CITY, 0);
+    struct ask bad = make_drafts(n, 10, 3, (const char *const[]){ "to=all", "atomic=1", NULL });
+    REFUSED(n, LZ_bad_argument, ask_in_turn(n, &bad));
+    cr_assert(strstr(said(n), "一条也没有写入"));
+    cr_assert_eq(n->answer.n_refused, 1);
+    GOOD(READ(n, "task list"));
+    cr_assert_eq(rows_of(n, "list"), 0);
+    /* behind another's work it waits for a turn of its own, and undoes only itself */
+    bad.seq = ++n->seq;
+    struct ask other = make_ask(n, "problem report", (const char *const[]){ "title=盗伐", NULL });
+    uint8_t request[16];
+    lz_random(request, sizeof request);
+    other.request = lz_bytes_of(request, sizeof request);
+    begin(n);
+    serve(n, &other);
+    serve(n, &bad);
+    serve(n, &bad);
+    end(n);
+    cr_assert(next_answer(n) && n->answer.seq == other.seq && n->answer.code == LZ_ok);
+    cr_assert(!next_answer(n));
+    cr_assert(ctl_has_deferred(n->ctl));
+    begin(n);
+    end(n);
+    cr_assert(!ctl_has_deferred(n->ctl));
+    cr_assert(next_answer(n) && n->answer.seq == bad.seq && n->answer.code == LZ_bad_argument && !next_answer(n));
+    struct ask good = make_drafts(n, 10, SIZE_MAX, (const char *const[]){ "to=all", "atomic=1", NULL });
+    GOOD(ask_in_turn(n, &good));
+    GOOD(READ(n, "task list"));
+    cr_assert_eq(rows_of(n, "list"), 10);
+    GOOD(READ(n, "problem list"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    node_close(n);
+}
+
+/* Behind a write verify waits for a turn of its own: what is half done is no difference. */
+Test(ctl, verify_waits_for_the_commit) {
+    struct node *n = node_open(CITY, 0);
+    struct ask write = make_drafts(n, 3, SIZE_MAX, (const char *const[]){ "to=all", NULL }), verify = make_ask(n, "verify", NULL);
+    begin(n);
+    serve(n, &write);
+    serve(n, &verify);
+    end(n);
+    cr_assert(next_answer(n) && n->answer.seq == write.seq && !next_answer(n));
+    begin(n);
+    end(n);
+    cr_assert(next_answer(n) && n->answer.seq == verify.seq);
+    cr_assert_eq(n->answer.code, LZ_ok, "%s", said(n));
+    cr_assert(!ctl_has_deferred(n->ctl));
+    node_close(n);
+}
+
+Test(ctl, not_everything_can_wait) {
+    enum { WAIT = 4 };
+    struct node *n = node_open(CITY, 0);
+    struct ask write = make_drafts(n, 1, SIZE_MAX, (const char *const[]){ "to=all", NULL });
+    uint8_t request[16];
+    memcpy(request, n->request, sizeof request);
+    write.request = lz_bytes_of(request, sizeof request);
+    begin(n);
+    serve(n, &write);
+    for (int i = 0; i < WAIT + 1; i++) {
+        struct ask ask = make_drafts(n, 1, SIZE_MAX, (const char *const[]){ "to=all", "atomic=1", NULL });
+        serve(n, &ask);
+    }
+    end(n);
+    cr_assert(next_answer(n) && n->answer.code == LZ_ok && next_answer(n) && n->answer.code == LZ_too_many && !next_answer(n));
+    for (int i = 0; i < WAIT; i++) {
+        cr_assert(ctl_has_deferred(n->ctl));
+        begin(n);
+        end(n);
+        cr_assert(next_answer(n) && n->answer.code == LZ_ok && !next_answer(n));
+    }
+    cr_assert(!ctl_has_deferred(n->ctl));
+    GOOD(READ(n, "task list"));
+    cr_assert_eq(rows_of(n, "list"), WAIT + 1);
+    node_close(n);
+}
+
+/* ---- problems, emergencies, chiefs ------------------------------------------------------------------------------------------------------------------ */
+
+Test(ctl, a_problem_from_report_to_close) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "problem report", "title=非法占用林地", "class=森林防火", "place=某村", "place-code=410802", "severity=2",
+               "longitude=113.241", "latitude=35.21", "found=2022-04-20"));
+    const char *id = cell_of(n, "done", 0, "id");
+    GOOD(WRITE(n, "move", "move=accept", arg(n, "id", id), "noun=problem"));
+    cr_assert_str_eq(cell_of(n, "done", 0, "state"), "accepted");
+    GOOD(WRITE(n, "move", "move=处理", arg(n, "id", id)));
+    REFUSED(n, LZ_illegal_move, WRITE(n, "move", "move=close", arg(n, "id", id)));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "move", "move=feedback", arg(n, "id", id)));
+    GOOD(WRITE(n, "move", "move=feedback", arg(n, "id", id), "text=已拆除"));
+    GOOD(WRITE(n, "move", "move=verify", arg(n, "id", id)));
+    GOOD(WRITE(n, "move", "move=close", arg(n, "id", id)));
+    GOOD(READ(n, "problem show", arg(n, "id", id)));
+    cr_assert_eq(rows_of(n, "moves"), 5);
+    cr_assert_str_eq(cell_of(n, "moves", 2, "text"), "已拆除");
+    cr_assert_str_eq(cell_of(n, "moves", 4, "effect"), "有效");
+    cr_assert_str_eq(card_of(n, "状态"), "已销号");
+    cr_assert_str_eq(card_of(n, "经纬度"), "113.241000, 35.210000");
+    REFUSED(n, LZ_usage, WRITE(n, "move", "move=dance", arg(n, "id", id)));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "move", "move=reopen", arg(n, "id", id), "noun=task"));
+    GOOD(READ(n, "problem list", "open=1"));
+    cr_assert_eq(rows_of(n, "list"), 0);
+    GOOD(READ(n, "problem list", "class=fire_prevention"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    GOOD(READ(n, "board"));
+    cr_assert_str_eq(cell_of(n, "problems", 0, "state"), "closed");
+    node_close(n);
+}
+
+Test(ctl, an_emergency) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "emergency report", "title=火情", "area-ha=12.5", "began=2022-04-24T08:30", "injured=1"));
+    GOOD(WRITE(n, "move", "move=update", arg(n, "id", cell_of(n, "done", 0, "id")), "text=明火已灭"));
+    GOOD(READ(n, "emergency list"));
+    cr_assert_str_eq(cell_of(n, "list", 0, "state"), "updated");
+    cr_assert_str_eq(cell_of(n, "list", 0, "class"), "森林火情");
+    GOOD(READ(n, "emergency show", arg(n, "id", cell_of(n, "list", 0, "id"))));
+    cr_assert_str_eq(card_of(n, "面积"), "12.50 公顷");
+    cr_assert_str_eq(card_of(n, "发生时间"), "2022-04-24 08:30:00");
+    node_close(n);
+}
+
+Test(ctl, chiefs_keep_what_is_not_given) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "chief set", "no=001", "name=张三", "post=市长", "phone=1", "kind=行政区域", "from=2022-01-01"));
+    GOOD(WRITE(n, "chief set", "no=001", "name=张三", "phone=2"));
+    GOOD(WRITE(n, "chief set", "no=002", "name=李四"));
+    GOOD(READ(n, "chief list"));
+    cr_assert_eq(rows_of(n, "list"), 2);
+    cr_assert_str_eq(cell_of(n, "list", 0, "phone"), "2");
+    cr_assert_str_eq(cell_of(n, "list", 0, "post"), "市长");
+    cr_assert_str_eq(cell_of(n, "list", 0, "term"), "2022-01-01 至 ");
+    REFUSED(n, LZ_bad_date, WRITE(n, "chief set", "no=003", "name=王", "from=2022-01-01", "to=2021-01-01"));
+    GOOD(READ(n, "chief list", "limit=1"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    node_close(n);
+}
+
+/* ---- two nodes ---------------------------------------------------------------------------------------------------------------------------------------- */
+
+Test(ctl, a_task_goes_down_and_comes_back) {
+    struct node *n = node_open(CITY, 0), *county = node_open(COUNTY, CITY);
+    REFUSED(county, LZ_recovering, WRITE(county, "problem report", "title=早了"));
+    link_up(n, county);
+    GOOD(READ(n, "links"));
+    cr_assert_str_eq(cell_of(n, "list", 0, "link"), "live", "%s", cell_of(n, "list", 0, "reason"));
+    GOOD(WRITE(n, "task issue", "title=造林", "to=410802,410803", "item=7", "due=2022-12-31"));
+    const char *id = cell_of(n, "done", 0, "id");
+    exchange(n, county, 6);
+    GOOD(READ(n, "task list", "unit=410802", "state=已送达"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    struct node *city = n;
+    n = county;
+    id = arena_printf(n->arena, "%s", id);
+    GOOD(WRITE(n, "move", "move=sign", arg(n, "id", id), "noun=task"));
+    GOOD(WRITE(n, "progress report", arg(n, "id", id), "num=5", "den=20", "as-of=2022-04-24", "text=已开工"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "progress report", arg(n, "id", id), "num=5.5", "den=20"));
+    GOOD(WRITE(n, "move", "move=report", arg(n, "id", id), "text=完成"));
+    REFUSED(n, LZ_not_allowed, WRITE(n, "move", "move=close", arg(n, "id", id), "unit=410802"));
+    GOOD(READ(n, "progress list", arg(n, "task", id)));
+    cr_assert_eq(rows_of(n, "progress"), 1);
+    cr_assert_str_eq(cell_of(n, "progress", 0, "percent"), "25.0");
+    exchange(city, county, 6);
+    n = city;
+    GOOD(READ(n, "board"));
+    cr_assert_str_eq(cell_of(n, "board", 0, "title"), "造林");
+    cr_assert_str_eq(cell_of(n, "board", 0, "item"), "7");
+    cr_assert_str_eq(cell_of(n, "board", 0, "percent"), "25.0");
+    cr_assert_str_eq(cell_of(n, "board", 0, "_bar"), "250");
+    cr_assert_str_eq(cell_of(n, "parts", 0, "unit"), "410802");
+    cr_assert_str_eq(cell_of(n, "parts", 0, "n_reported"), "1");
+    GOOD(READ(n, "board", "by=410802"));
+    cr_assert_str_eq(cell_of(n, "board", 0, "total"), "1");
+    REFUSED(n, LZ_not_found, READ(n, "board", "by=410803"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "move", "move=close", arg(n, "id", id)));
+    GOOD(WRITE(n, "move", "move=close", arg(n, "id", id), "unit=all"));
+    cr_assert(strstr(said(n), "已办理 1 个单位，1 个此时不能办理"), "%s", said(n));
+    GOOD(WRITE(n, "task issue", "title=分解", "to=410802", arg(n, "parent", id)));
+    const char *child = cell_of(n, "done", 0, "id");
+    GOOD(READ(n, "trace", arg(n, "id", id)));
+    cr_assert_eq(rows_of(n, "chain"), 2);
+    cr_assert_str_eq(cell_of(n, "chain", 1, "title"), "分解");
+    cr_assert_eq(rows_of(n, "moves"), 5);                   /* deliver, sign, start, report, close */
+    GOOD(READ(n, "trace", arg(n, "id", child)));
+    cr_assert_str_eq(cell_of(n, "chain", 0, "title"), "造林");
+    GOOD(READ(n, "task show", arg(n, "id", id)));
+    cr_assert_str_eq(cell_of(n, "recipients", 0, "state"), "closed");
+    cr_assert_str_neq(cell_of(n, "recipients", 0, "signed_by"), "");
+    GOOD(READ(n, "verify"));
+    exchange(city, county, 6);
+    GOOD(READ(n, "why", "code=410802"));
+    cr_assert(strstr(said(n), "已同步"), "%s", said(n));
+    GOOD(READ(n, "tree"));
+    cr_assert_eq(rows_of(n, "list"), COUNTIES);
+    cr_assert_str_eq(cell_of(n, "list", 0, "link"), "live");
+    cr_assert_str_eq(cell_of(n, "list", 1, "link"), "not_enrolled");
+    GOOD(READ(n, "why", "code=410803"));
+    cr_assert(strstr(said(n), "没有登记"));
+    node_close(county);
+    node_close(city);
+}
+
+/* ---- children -------------------------------------------------------------------------------------------------------------------------------------------- */
+
+static const char *new_key(struct node *n) {
+    uint8_t public_key[KEY_BYTES], secret_key[KEY_BYTES];
+    char *text = arena_alloc(n->arena, KEY_TEXT);
+    wire_keypair(public_key, secret_key);
+    wire_key_print(public_key, text);
+    return text;
+}
+
+Test(ctl, children_are_kept_in_the_file) {
+    struct node *n = node_open(CITY, 0);
+    const char *key = new_key(n);
+    REFUSED(n, LZ_bad_key, WRITE(n, "child add", "code=410802", "key=abc"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "child add", "code=410800", arg(n, "key", key)));
+    GOOD(WRITE(n, "child add", "code=410802", arg(n, "key", key)));
+    GOOD(WRITE(n, "child add", "code=410881", arg(n, "key", new_key(n)), "subtree=410881,410882"));
+    REFUSED(n, LZ_already, WRITE(n, "child add", "code=410803", arg(n, "key", key)));
+    GOOD(READ(n, "child list"));
+    cr_assert_eq(rows_of(n, "list"), 2);
+    cr_assert_str_eq(cell_of(n, "list", 0, "key"), key);
+    cr_assert_str_eq(cell_of(n, "list", 1, "subtree"), "2");
+    struct roster *again = roster_create();
+    cr_assert_eq(roster_load(again, read_all(n->roster_path), &n->fail), LZ_ok, "%s", n->fail.text);
+    cr_assert_eq(again->n_children, 2);
+    GOOD(WRITE(n, "child remove", "code=410802"));
+    REFUSED(n, LZ_not_found, WRITE(n, "child remove", "code=410802"));
+    cr_assert_eq(roster_load(again, read_all(n->roster_path), &n->fail), LZ_ok);
+    cr_assert_eq(again->n_children, 1);
+    roster_destroy(&again);
+    node_close(n);
+}
+
+Test(ctl, a_child_is_not_added_when_the_file_cannot_be_written) {
+    struct node *n = node_open(CITY, 0);
+    snprintf(n->roster_path, sizeof n->roster_path, "%s/nowhere/children", n->directory);
+    ctl_destroy(&n->ctl);
+    n->ctl = ctl_create(&(struct ctl_options){ .turn = n->turn, .roster = n->roster, .roster_path = n->roster_path, .software = "", .store_path = "" });
+    REFUSED(n, LZ_store_io, WRITE(n, "child add", "code=410802", arg(n, "key", new_key(n))));
+    cr_assert_eq(n->roster->n_children, 0);
+    GOOD(READ(n, "links"));
+    cr_assert_eq(n->answer.n_rows, 0);
+    node_close(n);
+}
+
+Test(ctl, a_child_is_put_back_when_the_turn_fails) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "child add", "code=410802", arg(n, "key", new_key(n))));
+    struct ask add = make_ask(n, "child add", (const char *const[]){ "code=410803", arg(n, "key", new_key(n)), NULL });
+    struct ask gone = make_ask(n, "child remove", (const char *const[]){ "code=410802", NULL });
+    uint8_t one[16], two[16];
+    lz_random(one, sizeof one);
+    lz_random(two, sizeof two);
+    add.request = lz_bytes_of(one, 16);
+    gone.request = lz_bytes_of(two, 16);
+    begin(n);
+    serve(n, &add);
+    serve(n, &gone);
+    cr_assert_eq(n->roster->n_children, 1);
+    store_give_up(n->store);
+    ctl_flush(n->ctl, turn_commit(n->turn));
+    cr_assert(next_answer(n) && n->answer.code == LZ_full && next_answer(n) && n->answer.code == LZ_full);
+    cr_assert(roster_find(n->roster, 410802) && !roster_find(n->roster, 410803));
+    cr_assert(ctl_has_deferred(n->ctl));
+    GOOD(READ(n, "links"));
+    cr_assert_eq(n->answer.n_rows, 1);
+    cr_assert_str_eq(cell_of(n, "list", 0, "unit"), "410802");
+    gone.seq = ++n->seq;
+    GOOD(ask_in_turn(n, &gone));
+    node_close(n);
+}
+
+/* ---- the node --------------------------------------------------------------------------------------------------------------- */
+
+Test(ctl, status_units_and_the_like) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(READ(n, "status"));
+    cr_assert_str_eq(card_of(n, "单位"), "410800 焦作市");
+    cr_assert(card_of(n, "运行号") && card_of(n, "已用空间"));
+    GOOD(READ(n, "links"));
+    GOOD(READ(n, "units", "code=焦作市"));
+    cr_assert_eq(rows_of(n, "list"), COUNTIES + 1);
+    GOOD(READ(n, "units"));
+    cr_assert_eq(rows_of(n, "list"), 176);
+    GOOD(READ(n, "refused"));
+    GOOD(READ(n, "verify"));
+    GOOD(READ(n, "why", "code=410000"));
+    REFUSED(n, LZ_illegal_move, WRITE(n, "reclaim skip"));
+    REFUSED(n, LZ_not_found, WRITE(n, "links resolve", "code=410802"));
+    node_close(n);
+}
+
+Test(ctl, every_write_is_in_the_chain) {
+    struct node *n = node_open(CITY, 0);
+    issue(n, "task issue", "一", "all");
+    REFUSED(n, LZ_unknown_unit, WRITE(n, "task issue", "title=二", "to=410102"));
+    GOOD(WRITE(n, "problem report", "title=三"));
+    GOOD(READ(n, "audit"));
+    cr_assert_eq(rows_of(n, "list"), 3);
+    cr_assert_str_eq(cell_of(n, "list", 0, "verb"), "problem report 三");
+    cr_assert_str_eq(cell_of(n, "list", 1, "outcome"), "unknown_unit");
+    cr_assert_str_eq(cell_of(n, "list", 0, "sequence"), "3");
+    struct key key = key_u64(2);
+    struct lz_bytes v;
+    begin(n);
+    cr_assert(store_get(n->store, TABLE_audit, key, &v));
+    uint8_t *copy = arena_copy(n->arena, v.data, v.len);
+    copy[20] ^= 1;
+    store_put(n->store, TABLE_audit, key, lz_bytes_of(copy, v.len));
+    end(n);
+    REFUSED(n, LZ_differs, READ(n, "audit"));
+    node_close(n);
+}
+
+Test(ctl, watching) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(READ(n, "watch", "kind=problem"));
+    cr_assert(n->answer.streaming && ctl_is_watched(n->ctl));
+    uint64_t seq = n->answer.seq;
+    issue(n, "task issue", "不看这个", "all");
+    cr_assert(!next_answer(n));
+    GOOD(WRITE(n, "problem report", "title=看这个"));
+    cr_assert(next_answer(n));
+    cr_assert_eq(n->answer.seq, seq);
+    cr_assert_str_eq(cell_of(n, "list", 0, "title"), "看这个");
+    node_close(n);
+}
+
+/* The first client watches already: of WATCHERS_MAX more the last is refused. */
+Test(ctl, not_everybody_can_watch) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(READ(n, "watch"));
+    for (int i = 0; i < WATCHERS_MAX; i++) {
+        struct ask ask = make_ask(n, "watch", NULL);
+        struct answer answer;
+        enum packet_type type;
+        struct lz_bytes packet, body;
+        const uint8_t *to;
+        size_t len;
+        char client[2] = { 'w', (char)('a' + i) };
+        cr_assert_eq(ask_encode(n->arena, &ask, &packet), LZ_ok);
+        begin(n);
+        ctl_serve(n->ctl, (const uint8_t *)client, 2, 0, packet);
+        end(n);
+        cr_assert(ctl_next_answer(n->ctl, &to, &len, &packet) && len == 2 && memcmp(to, client, 2) == 0);
+        cr_assert_eq(packet_open(packet, &type, &body, &n->fail), LZ_ok);
+        cr_assert_eq(answer_decode(n->arena, body, &answer), LZ_ok);
+        cr_assert_eq(answer.code, i < WATCHERS_MAX - 1 ? LZ_ok : LZ_too_many);
+    }
+    node_close(n);
+}
+
+/* Every cell that an answer has can be printed: it is a row of columns.def. */
+Test(ctl, cells_are_columns) {
+    static const char *const columns[] = {
+#define X(name, heading, align) #name,
+#include "../../schema/columns.def"
+    };
+    static const char *const asked[] = { "task list", "problem list", "emergency list", "board", "links", "tree", "status", "audit",
+                                          "units", "chief list", "child list" };
+    struct node *n = node_open(CITY, 0);
+    const char *id = issue(n, "task issue", "一", "all");
+    GOOD(WRITE(n, "problem report", "title=三"));
+    GOOD(WRITE(n, "emergency report", "title=三"));
+    GOOD(WRITE(n, "chief set", "no=1", "name=三"));
+    GOOD(WRITE(n, "child add", "code=410802", arg(n, "key", new_key(n))));
+    for (size_t i = 0; i < LZ_COUNT(asked) + 2; i++) {
+        if (i < LZ_COUNT(asked)) GOOD(READ(n, asked[i]));
+        else GOOD(READ(n, i == LZ_COUNT(asked) ? "task show" : "trace", arg(n, "id", id)));
+        cr_assert_gt(n->answer.n_rows, 0);
+        for (size_t r = 0; r < n->answer.n_rows; r++)
+            for (size_t k = 0; k < n->answer.rows[r].n_cells; k++) {
+                const char *name = text_of(n, n->answer.rows[r].cells[k].name);
+                bool known = name[0] == '_';
+                for (size_t j = 0; j < LZ_COUNT(columns); j++) known |= strcmp(columns[j], name) == 0;
+                cr_assert(known, "%s", name);
+            }
+    }
+    node_close(n);
+}
