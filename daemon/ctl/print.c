@@ -1,9 +1,9 @@
 /* print: an answer as people read it, and as JSON.
  *
  * Guarantees: no text of an answer reaches a terminal but through lz_text_clip, which can neither move the cursor nor turn
- * the direction of writing; columns stand straight under Chinese headings, and what is too wide for that comes as cards. JSON has every cell that came; people see one
- * column of each pair (kind, kind_zh) and none that is empty throughout. Leaves to others: which cells there are
- * (the verbs), and what they are called (schema/columns.def). */
+ * the direction of writing; columns stand straight under Chinese headings, and what is too wide for that comes as cards.
+ * JSON has every cell that came; people see one column of each pair (kind, kind_zh) and none that is empty throughout.
+ * Leaves to others: which cells there are (the verbs), and what they are called (schema/columns.def). */
 #include "client.h"
 
 #include <jansson.h>
@@ -318,7 +318,7 @@ static void print_card(const struct printer *p, const struct sheet *sheet) {
 static bool is_pairs(const struct sheet *sheet) {
     for (size_t i = 0; i < sheet->n_columns; i++) {
         struct lz_bytes name = sheet->columns[i].name;
-        if (!is(name, "item_name") && !is(name, "value") && !is(name, "_section")) return false;
+        if (!is(name, "item_name") && !is(name, "value") && !is(name, "_section") && !is(name, "_field")) return false;
     }
     return sheet->n_columns > 1;
 }

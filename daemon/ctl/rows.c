@@ -110,8 +110,21 @@ void card(struct call *c, const char *item, const char *format, ...) {
     if (text[0]) card_bytes(c, item, lz_bytes_of(arena_copy(c->arena, text, strlen(text)), strlen(text)));
 }
 
+/* The English name of a heading, for programs: schema/columns.def is the one place that has both. */
+static const char *field_of(const char *heading) {
+    static const struct { const char *name, *heading; } columns[] = {
+#define X(name, heading, align) { #name, heading },
+#include "../../schema/columns.def"
+#undef X
+    };
+    for (size_t i = 0; i < LZ_COUNT(columns); i++)
+        if (strcmp(columns[i].heading, heading) == 0) return columns[i].name;
+    return heading;
+}
+
 void card_bytes(struct call *c, const char *item, struct lz_bytes value) {
     if (value.len == 0 || !value.data || !row_begin(c, "card")) return;
+    cell_text(c, "_field", field_of(item));
     cell_text(c, "item_name", item);
     cell_bytes(c, "value", value);
     row_end(c);

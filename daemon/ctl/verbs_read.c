@@ -289,7 +289,9 @@ static void row_traced(struct call *c, const struct traced *t) {
     cell_unit_name(c, "name", r.origin);
     cell_bytes(c, "author", r.author);
     cell_text(c, "move", move_name(r.of.move.move));
-    cell_text(c, "move_zh", move_zh(r.of.move.move));
+    const struct kind_row *of = kind_row(r.subject.kind);      /* one number is 办结 for a task and 销号 for a problem */
+    const struct move_row *row = of ? move_row(of->machine, r.of.move.move) : NULL;
+    cell_text(c, "move_zh", row ? row->zh : move_zh(r.of.move.move));
     cell_text(c, "effect", effects[t->effect < LZ_COUNT(effects) ? t->effect : 0]);
     cell_bytes(c, "text", r.of.move.text);
     if (r.of.move.to_unit) cell_format(c, "handler", "%06u", r.of.move.to_unit);
