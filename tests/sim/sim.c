@@ -1,5 +1,6 @@
 /* sim: random worlds from seeds.  sim [-f FIRST] [-n SEEDS] [-j JOBS] [-m MIX] [-t] [-x]
  *   -m  crash (default), restore, destroy, all: what may happen     -t  trace     -x  expect at least one failure
+ *   -s  all, list or a name: the scripted scenarios of scenarios.c instead of seeds
  * A failure prints the seed; `sim -f SEED -n 1 -t` replays it exactly. */
 #include <ftw.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 struct mix { bool crash, restore, destroy, clock; };
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) { (void)st; (void)flag; (void)ftw; return remove(path); }
-static void remove_tree(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+void remove_tree(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
 /* ---- shapes and odds, from the seed -------------------------------------------------------------------------------------- */
 
@@ -181,8 +182,9 @@ int main(int argc, char **argv) {
     uint64_t first = 1, n = 20, jobs = 2;
     struct mix mix = { .crash = true, .clock = true };
     bool trace = false, expect = false;
+    const char *scenario = NULL;
     int option;
-    while ((option = getopt(argc, argv, "f:n:j:m:tx")) != -1) {
+    while ((option = getopt(argc, argv, "f:n:j:m:s:tx")) != -1) {
         if (option == 'f') first = strtoull(optarg, NULL, 10);
         else if (option == 'n') n = strtoull(optarg, NULL, 10);
         else if (option == 'j') jobs = strtoull(optarg, NULL, 10);
@@ -190,10 +192,12 @@ int main(int argc, char **argv) {
             mix.restore = strstr(optarg, "restore") || strstr(optarg, "all");
             mix.destroy = strstr(optarg, "destroy") || strstr(optarg, "all");
         } else if (option == 't') trace = true;
+        else if (option == 's') scenario = optarg;
         else if (option == 'x') expect = true;
         else return 2;
     }
     lz_log_level(trace ? LZ_DEBUG : (enum lz_level)(LZ_ERROR + 1));
+    if (scenario) return scenarios_run(scenario, trace);
     if (jobs > n) jobs = n;
     struct result sum = { 0 };
     int pipes[64][2];

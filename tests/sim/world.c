@@ -64,12 +64,13 @@ void world_open(struct world *w, uint64_t seed, const char *dir, bool trace) {
     w->calendar = calendar_create();
     w->arena = arena_create(64 << 20);
     w->now_ms = 1000;
+    w->tip_idle_ms = 8000;
 }
 
 void world_add(struct world *w, uint32_t code, uint32_t parent, uint8_t tier, bool enrolled) {
     LZ_ASSERT(w->n_nodes < NODES_MAX);
     struct node *n = &w->nodes[w->n_nodes];
-    *n = (struct node){ .code = code, .parent = parent, .tier = tier, .index = w->n_nodes, .up_index = -1, .enrolled = enrolled };
+    *n = (struct node){ .code = code, .parent = parent, .tier = tier, .index = w->n_nodes, .up_index = -1, .enrolled = enrolled, .world = w };
     for (int i = 0; i < w->n_nodes; i++)
         if (w->nodes[i].code == parent) n->up_index = i;
     snprintf(n->path, sizeof n->path, "%.120s/%u", w->dir, code);
@@ -114,14 +115,16 @@ void world_start(struct world *w) {
 /* ---- a node's life ------------------------------------------------------------------------------------------------------ */
 
 static bool strikes(void *context, enum store_point point) {
-    struct { struct world *w; } *c = context;
-    struct world *w = c->w;
+    struct node *n = context;
+    struct world *w = n->world;
+    if (point == STORE_FULL && n->full) return true;
+    if (n->dies && point == (n->dies == 1 ? STORE_BEFORE_COMMIT : STORE_AFTER_COMMIT)) { n->dies = 0; return true; }
     if (w->healing) return false;
     double p = point == STORE_BEFORE_COMMIT ? w->odds.crash_before : point == STORE_AFTER_COMMIT ? w->odds.crash_after : w->odds.full;
     return p > 0 && sim_chance(w, p);
 }
 
-static struct lz_now now_of(const struct world *w, const struct node *n) {
+struct lz_now node_now(const struct world *w, const struct node *n) {
     return (struct lz_now){ w->now_ms, (uint64_t)((int64_t)(base_wall_ms + w->now_ms) + n->clock_offset_ms) };
 }
 
@@ -162,7 +165,7 @@ void node_down(struct world *w, struct node *n, uint64_t for_ms) {
 static struct turn_options turn_options_of(struct world *w, struct node *n) {
     struct turn_options o = {
         .store = n->store, .roster = n->roster, .units = w->units, .calendar = w->calendar, .unit = n->code, .parent = n->parent, .tier = n->tier,
-        .n_parent_endpoints = 1, .software = "sim", .seed = sim_random(w, UINT32_MAX), .tip_ms = 1000, .tip_idle_ms = 8000, .hello_ms = 1000,
+        .n_parent_endpoints = 1, .software = "sim", .seed = sim_random(w, UINT32_MAX), .tip_ms = 1000, .tip_idle_ms = w->tip_idle_ms, .hello_ms = 1000,
         .settings = { .sign_days = 1, .sign_urgent_hours = 2, .reminder_days = 10, .letter_days = 15, .accept_days = 1, .handle_days = 15, .blue_days = 3,
                       .yellow_points = 10, .red_points = 30, .urge_after_days = 3, .offer_after_days = 5, .rollup_interval_ms = 1000 },
     };
@@ -172,16 +175,14 @@ static struct turn_options turn_options_of(struct world *w, struct node *n) {
 }
 
 void node_boot(struct world *w, struct node *n) {
-    static struct { struct world *w; } context;
-    context.w = w;
-    n->faults = (struct store_faults){ strikes, &context };
+    n->faults = (struct store_faults){ strikes, n };
     struct store_options so = { .path = n->path, .unit = n->code, .map_bytes = 256 << 20, .reserve_bytes = 1 << 20, .no_sync = true, .faults = &n->faults };
     struct lz_fail fail = { 0 };
     enum lz_err err = store_open(&n->store, &so, &fail);
     if (err != LZ_ok) { world_fail(w, "%u does not open: %s", n->code, fail.text); w->healing = true; return; }
     struct turn_options o = turn_options_of(w, n);
     n->starts++;
-    err = turn_open(&n->turn, &o, now_of(w, n), &fail);
+    err = turn_open(&n->turn, &o, node_now(w, n), &fail);
     if (err != LZ_ok) {                                         /* it died while it started */
         store_close(&n->store);
         n->back_ms = w->now_ms + 200;
@@ -270,7 +271,7 @@ void node_enrol(struct world *w, struct node *n) {
     world_note(w, "%u enrolled", n->code);
     roster_put(w, parent, n);
     if (!parent->up) return;
-    turn_begin(parent->turn, now_of(w, parent));
+    turn_begin(parent->turn, node_now(w, parent));
     turn_child_added(parent->turn, n->code);
     enum lz_err err = turn_commit(parent->turn);
     struct packet packet;
@@ -284,6 +285,7 @@ static void post(struct world *w, int from, int to, enum channel channel, struct
     int child = w->nodes[from].up_index == to ? from : to;
     bool up = child == from;
     if (!w->nodes[child].connected || !w->nodes[child].enrolled) return;
+    if (w->eats && w->eats(w, &w->nodes[from], &w->nodes[to], bytes)) { w->faults++; return; }
     int copies = 1;
     if (channel != CHANNEL_SYNC && !w->healing) {
         if (sim_chance(w, w->odds.lose)) { w->faults++; return; }
@@ -344,7 +346,7 @@ static bool finish(struct world *w, struct node *n) {
 }
 
 static void run_node(struct world *w, struct node *n) {
-    turn_begin(n->turn, now_of(w, n));
+    turn_begin(n->turn, node_now(w, n));
     if (n->hung) { turn_parent_event(n->turn, PARENT_LOST); n->hung = false; }
     if (n->up_index >= 0 && !n->connected && n->enrolled && w->nodes[n->up_index].up && w->now_ms >= w->connect_at[n->index]) {
         n->connected = true;
@@ -353,13 +355,23 @@ static void run_node(struct world *w, struct node *n) {
     finish(w, n);
 }
 
+void node_begin(struct world *w, struct node *n) { turn_begin(n->turn, node_now(w, n)); }
+bool node_finish(struct world *w, struct node *n) { return finish(w, n); }
+
+bool node_feed(struct world *w, struct node *n, uint32_t peer, enum channel channel, struct lz_bytes bytes) {
+    struct packet packet = { peer, channel, bytes };
+    node_begin(w, n);
+    turn_feed(n->turn, &packet);
+    return finish(w, n);
+}
+
 static void deliver(struct world *w, struct parcel *p) {
     struct node *to = &w->nodes[p->to];
     int child = w->nodes[p->from].up_index == p->to ? p->from : p->to;
     bool dead = !to->up || p->connection != w->connection[child] || !w->nodes[child].connected;
     if (!dead) {
         w->delivered++;
-        turn_begin(to->turn, now_of(w, to));
+        turn_begin(to->turn, node_now(w, to));
         if (to->hung) { turn_parent_event(to->turn, PARENT_LOST); to->hung = false; }
         struct packet packet = { w->nodes[p->from].code, p->channel, lz_bytes_of(p->bytes, p->len) };
         turn_feed(to->turn, &packet);
@@ -412,7 +424,15 @@ void world_heal(struct world *w) {
         struct node *n = &w->nodes[i];
         if (!n->enrolled && n->up_index >= 0) node_enrol(w, n);
         if (!n->up) n->back_ms = w->now_ms;
+        n->full = false;
     }
+}
+
+void world_cut(struct world *w, struct node *child, bool up, uint64_t for_ms) { w->cut_until[child->index][up ? 0 : 1] = w->now_ms + for_ms; }
+
+void world_dark(struct world *w, struct node *child, uint64_t for_ms) {
+    disconnect(w, child->index);
+    w->connect_at[child->index] = w->now_ms + for_ms;
 }
 
 /* ---- clerks -------------------------------------------------------------------------------------------------------------------- */
@@ -432,13 +452,13 @@ static void tell(struct world *w, const struct record *r) {
     if (t->n_targets) memcpy(t->targets, r->targets, t->n_targets * sizeof *t->targets);
     t->key_len = r->key.len;
     if (r->key.len) memcpy(t->key, r->key.data, r->key.len);
-    if (r->kind == KIND_move) { t->move = r->of.move.move; t->move_unit = r->of.move.unit; }
+    if (r->kind == KIND_move) { t->move = r->of.move.move; t->move_unit = r->of.move.unit; t->to_unit = r->of.move.to_unit; }
 }
 
 enum lz_err node_submit(struct world *w, struct node *n, struct record *draft, struct rec_id *id) {
     struct lz_fail fail = { 0 };
     if (!n->up) return LZ_unreachable;
-    turn_begin(n->turn, now_of(w, n));
+    turn_begin(n->turn, node_now(w, n));
     enum lz_err err = turn_may_submit(n->turn, LANE_ROUTINE, &fail);
     if (err == LZ_ok) err = flow_submit(turn_flow(n->turn), draft, lz_bytes_str("clerk"), (struct lz_bytes){ 0 }, 0, id, &fail);
     if (err != LZ_ok) { finish(w, n); return err; }

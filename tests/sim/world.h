@@ -19,7 +19,10 @@ struct node {
     uint32_t code, parent;
     uint8_t tier;
     int index, up_index;
+    struct world *world;
     bool up, enrolled, connected, hung;
+    bool full;                       /* its disk takes nothing */
+    uint8_t dies;                    /* at the next commit: 1 before it, 2 after it; 0: not */
     char path[PATH_BYTES], backup[PATH_BYTES];
     bool has_backup;
     struct store *store;
@@ -47,7 +50,7 @@ struct told {
     uint32_t *targets, move_unit;
     size_t n_targets;
     bool target_all, lost;
-    uint32_t move;
+    uint32_t move, to_unit;
     uint8_t key[REGISTER_KEY_MAX];
     size_t key_len;
 };
@@ -71,6 +74,10 @@ struct world {
     char failure[512];
     bool failed;
     uint32_t subscribe;                  /* a kind that the top wants in full; 0: none */
+    uint32_t tip_idle_ms;                /* how seldom an idle link proves itself */
+    /* What a scenario does to the network: true: this packet is lost. NULL: nothing. */
+    bool (*eats)(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes);
+    void *story;                         /* a scenario's own, for eats */
     struct arena *arena;
 };
 uint64_t sim_random(struct world *w, uint64_t below);
@@ -89,6 +96,14 @@ void node_restore(struct world *w, struct node *n);
 void node_destroy(struct world *w, struct node *n);
 void node_enrol(struct world *w, struct node *n);
 struct node *node_of(struct world *w, uint32_t code);
+struct lz_now node_now(const struct world *w, const struct node *n);
+/* A turn of a scenario's own at one node: between the two it may do what a daemon may. False: it died in it, or was full. */
+void node_begin(struct world *w, struct node *n);
+bool node_finish(struct world *w, struct node *n);
+/* A packet as if it came from that neighbour: what a hostile or a late one says. */
+bool node_feed(struct world *w, struct node *n, uint32_t peer, enum channel channel, struct lz_bytes packet);
+void world_cut(struct world *w, struct node *child, bool up, uint64_t for_ms);    /* one way of its link to the parent */
+void world_dark(struct world *w, struct node *child, uint64_t for_ms);            /* no connection to the parent at all */
 /* Submits in a turn of its own; LZ_ok: the clerk was told. A crash gives LZ_store_io. */
 enum lz_err node_submit(struct world *w, struct node *n, struct record *draft, struct rec_id *id);
 void world_fail(struct world *w, const char *format, ...) LZ_PRINTF(2, 3);
@@ -97,4 +112,8 @@ bool world_below(const struct world *w, uint32_t unit, uint32_t of);   /* itself
 /* check.c: what must be true when the network has healed. */
 void world_check(struct world *w);
 bool world_holds(struct world *w, struct node *n, const struct told *t);
+/* scenarios.c: one counterexample of the design each. which: a name, "all" or "list". Gives the exit code. */
+int scenarios_run(const char *which, bool trace);
+/* sim.c */
+void remove_tree(const char *path);
 #endif

@@ -1,0 +1,719 @@
+/* store: values and their checksums, the transaction, feeds, lineage; and what a store refuses to be opened by. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "../../daemon/store/store.h"
+
+enum { UNIT = 410800, MAP = 64 << 20 };
+static char dir[64], path[96];
+static struct arena *arena;
+static struct store *store;
+
+static struct lz_bytes str(const char *text) { return lz_bytes_str(text); }
+static enum lz_err try_open(const char *at, uint32_t unit, uint64_t map, struct lz_fail *fail) {
+    enum lz_err err = store_open(&store, &(struct store_options){ .path = at, .unit = unit, .map_bytes = map, .no_sync = true }, fail);
+    if (err == LZ_ok) store_set_arena(store, arena);
+    return err;
+}
+static void open_store(void) {
+    struct lz_fail fail = { 0 };
+    cr_assert_eq(try_open(path, UNIT, MAP, &fail), LZ_ok, "%s", fail.text);
+}
+static void reopen(void) {
+    store_close(&store);
+    open_store();
+}
+static void begin(void) {
+    snprintf(dir, sizeof dir, "/tmp/linzhang-store-XXXXXX");
+    cr_assert(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/store", dir);
+    arena = arena_create(64 << 20);
+    open_store();
+}
+static void end(void) {
+    char file[128];
+    store_close(&store);
+    arena_destroy(&arena);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d)); ) {
+        snprintf(file, sizeof file, "%s/%.20s", path, e->d_name);
+        unlink(file);
+    }
+    if (d) closedir(d);
+    unlink(path);
+    rmdir(path);
+    rmdir(dir);
+}
+TestSuite(values, .init = begin, .fini = end);
+TestSuite(transaction, .init = begin, .fini = end);
+TestSuite(truths, .init = begin, .fini = end);
+TestSuite(feeds, .init = begin, .fini = end);
+TestSuite(opening, .init = begin, .fini = end);
+
+static void commit(void) { cr_assert_eq(store_commit(store), LZ_ok); }
+static bool has(enum table table, struct key key, const char *want) {
+    struct lz_bytes v;
+    return store_get(store, table, key, &v) && lz_bytes_equal(v, str(want));
+}
+
+/* ---- values ---- */
+Test(values, are_put_got_and_deleted) {
+    struct lz_bytes v;
+    cr_assert(!store_get(store, TABLE_audit, key_u64(1), &v));
+    cr_assert(!store_written(store));
+    store_put(store, TABLE_audit, key_u64(1), str("one"));
+    store_put(store, TABLE_audit, key_u64(2), str(""));
+    cr_assert(store_written(store));
+    cr_assert(has(TABLE_audit, key_u64(1), "one"), "a transaction sees what it wrote");
+    commit();
+    cr_assert(has(TABLE_audit, key_u64(1), "one") && has(TABLE_audit, key_u64(2), ""));
+    cr_assert(!has(TABLE_owes, key_u64(1), "one"), "tables are apart");
+    store_put(store, TABLE_audit, key_u64(1), str("another one"));
+    store_delete(store, TABLE_audit, key_u64(2));
+    store_delete(store, TABLE_audit, key_u64(99));
+    commit();
+    reopen();
+    cr_assert(has(TABLE_audit, key_u64(1), "another one"));
+    cr_assert(!store_get(store, TABLE_audit, key_u64(2), &v));
+    cr_assert_eq(store_rot(store), 0);
+}
+
+Test(values, are_sought_in_the_order_of_their_keys) {
+    for (uint64_t i = 10; i <= 50; i += 10) store_put(store, TABLE_audit, key_u64(i), str("v"));
+    commit();
+    struct key key = { 0 }, found;
+    struct lz_bytes v;
+    uint64_t seen = 0;
+    for (; store_seek(store, TABLE_audit, &key, &v); key = key_after(key)) { seen += 10; cr_assert_eq(lz_get64(key.b), seen); }
+    cr_assert_eq(seen, 50);
+    key = key_u64(31);
+    cr_assert(store_seek(store, TABLE_audit, &key, &v));
+    cr_assert_eq(lz_get64(key.b), 40);
+    cr_assert(store_seek_back(store, TABLE_audit, key_u64(31), &found));
+    cr_assert_eq(lz_get64(found.b), 30);
+    cr_assert(store_seek_back(store, TABLE_audit, key_u64(30), &found));
+    cr_assert_eq(lz_get64(found.b), 30);
+    cr_assert(store_seek_back(store, TABLE_audit, key_u64(999), &found));
+    cr_assert_eq(lz_get64(found.b), 50);
+    cr_assert(!store_seek_back(store, TABLE_audit, key_u64(9), &found));
+    cr_assert(store_last(store, TABLE_audit, &key, &v));
+    cr_assert_eq(lz_get64(key.b), 50);
+    cr_assert(!store_last(store, TABLE_owes, &key, &v));
+    key = (struct key){ 0 };
+    cr_assert(!store_seek(store, TABLE_owes, &key, &v));
+}
+
+Test(values, have_keys_whose_order_is_their_meaning) {
+    struct key a = key_feed((struct feed_id){ 410802, LANE_URGENT }, 255), b = key_feed((struct feed_id){ 410802, LANE_URGENT }, 256);
+    cr_assert(a.len == b.len && memcmp(a.b, b.b, a.len) < 0);
+    b = key_feed((struct feed_id){ 410802, LANE_ROUTINE }, 1);
+    cr_assert(memcmp(a.b, b.b, a.len) < 0);
+    struct rec_id id = { UNIT, KIND_task, 0x0102030405060708ull, 9 };
+    struct record r = { .origin = UNIT, .kind = KIND_task, .stamp = id.stamp, .epoch = 9 };
+    struct key k = key_id(id), l = key_of(&r);
+    cr_assert(k.len == REC_ID_BYTES && l.len == k.len && memcmp(k.b, l.b, k.len) == 0);
+    r = (struct record){ .origin = UNIT, .kind = KIND_chief, .stamp = 5, .key = str("k1") };
+    l = key_of(&r);
+    cr_assert(l.len == 6 + 2 && key_is_register(l) && !key_is_register(k), "a register's key has no stamp: the newest takes the place");
+    char longest[REGISTER_KEY_MAX];
+    memset(longest, 'k', sizeof longest);
+    r.key = lz_bytes_of(longest, sizeof longest);
+    l = key_of(&r);
+    cr_assert_eq(l.len, 6 + REGISTER_KEY_MAX);
+    cr_assert_eq(key_refused(410802, l).len, 10 + REGISTER_KEY_MAX, "it still fits where a peer's code stands in front");
+    cr_assert(key_begins(&l, &k, 4) && !key_begins(&l, &k, 6) && !key_begins(&k, &l, l.len));
+}
+
+/* Flips bits in the file of a closed store, everywhere that a value's text stands. */
+static size_t damage(const char *needle, uint8_t flip) {
+    char file[128];
+    snprintf(file, sizeof file, "%s/data.mdb", path);
+    int fd = open(file, O_RDWR);
+    struct stat st;
+    cr_assert(fd >= 0 && fstat(fd, &st) == 0);
+    uint8_t *all = malloc((size_t)st.st_size);
+    cr_assert_eq(pread(fd, all, (size_t)st.st_size, 0), st.st_size);
+    size_t n = strlen(needle), hits = 0;
+    for (size_t i = 0; i + n <= (size_t)st.st_size; i++) {
+        if (memcmp(all + i, needle, n) != 0) continue;
+        uint8_t bad = all[i + n / 2] ^ flip;
+        cr_assert_eq(pwrite(fd, &bad, 1, (off_t)(i + n / 2)), 1);
+        hits++;
+    }
+    free(all);
+    close(fd);
+    return hits;
+}
+
+Test(values, that_rotted_are_not_returned) {
+    for (uint64_t i = 0; i < 100; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "a value of number %03u, with a tail", (unsigned)i);
+        store_put(store, TABLE_audit, key_u64(i), str(text));
+    }
+    commit();
+    store_close(&store);
+    cr_assert_geq(damage("a value of number 041, with a tail", 0x04), 1);
+    cr_assert_geq(damage("a value of number 099, with a tail", 0x80), 1);
+    open_store();
+    struct lz_bytes v;
+    cr_assert(!store_get(store, TABLE_audit, key_u64(41), &v));
+    cr_assert_eq(store_rot(store), 1);
+    cr_assert(has(TABLE_audit, key_u64(40), "a value of number 040, with a tail"));
+    struct key key = { 0 };
+    size_t n = 0;
+    for (; store_seek(store, TABLE_audit, &key, &v); key = key_after(key), n++) {
+        char text[64];
+        snprintf(text, sizeof text, "a value of number %03u, with a tail", (unsigned)lz_get64(key.b));
+        cr_assert(lz_bytes_equal(v, str(text)));
+    }
+    cr_assert_eq(n, 98, "the rest is read on");
+    cr_assert(store_last(store, TABLE_audit, &key, &v));
+    cr_assert_eq(lz_get64(key.b), 98, "the last one that is whole");
+    store_put(store, TABLE_audit, key_u64(41), str("written again"));
+    commit();
+    cr_assert(has(TABLE_audit, key_u64(41), "written again"));
+}
+
+/* Every byte of the data pages, one at a time: the store may refuse to open or to read, it never returns another value. Each in
+ * a child, because LMDB itself may abort on a page whose structure is broken. */
+Test(values, are_never_wrong_whatever_byte_flips, .timeout = 120) {
+    for (uint64_t i = 0; i < 20; i++) store_put(store, TABLE_audit, key_u64(i), str("the text that was written"));
+    commit();
+    store_close(&store);
+    char file[128];
+    snprintf(file, sizeof file, "%s/data.mdb", path);
+    int fd = open(file, O_RDWR);
+    struct stat st;
+    cr_assert(fd >= 0 && fstat(fd, &st) == 0);
+    unsigned random = 4711, looked = 0;
+    for (int round = 0; round < 150; round++) {
+        random = random * 1103515245u + 12345u;
+        off_t at = (off_t)((random >> 8) % (unsigned)st.st_size);
+        uint8_t was, bad;
+        cr_assert_eq(pread(fd, &was, 1, at), 1);
+        bad = (uint8_t)(was ^ (1u << (round % 8)));
+        cr_assert_eq(pwrite(fd, &bad, 1, at), 1);
+        pid_t pid = fork();
+        if (pid == 0) {
+            int null = open("/dev/null", O_WRONLY), wrong = 0;
+            dup2(null, 2);
+            if (try_open(path, UNIT, MAP, NULL) != LZ_ok) _exit(0);
+            struct lz_bytes v;
+            for (uint64_t i = 0; i < 20; i++)
+                if (store_get(store, TABLE_audit, key_u64(i), &v) && !lz_bytes_equal(v, str("the text that was written"))) wrong = 1;
+            _exit(wrong);
+        }
+        int status = 0;
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status)) { cr_assert_eq(WEXITSTATUS(status), 0, "a wrong value after byte %ld", (long)at); looked++; }
+        cr_assert_eq(pwrite(fd, &was, 1, at), 1);
+    }
+    close(fd);
+    cr_assert_gt(looked, 100);
+}
+
+/* ---- the transaction ---- */
+Test(transaction, given_up_leaves_nothing) {
+    struct lz_bytes v;
+    store_put(store, TABLE_audit, key_u64(1), str("kept"));
+    commit();
+    uint64_t position = store_position(store), stamp = store_last_stamp(store);
+    store_put(store, TABLE_audit, key_u64(1), str("lost"));
+    store_put(store, TABLE_audit, key_u64(2), str("lost"));
+    store_delete(store, TABLE_audit, key_u64(1));
+    store_next_stamp(store, 1650729600000);
+    struct feed_id feed = { SCOPE_UP, LANE_ROUTINE };
+    cr_assert_eq(store_record_put(store, key_id((struct rec_id){ UNIT, KIND_task, 5, 1 }), str("envelope"), &feed, 1, false), LZ_ok);
+    store_abort(store);
+    cr_assert(!store_written(store));
+    cr_assert(has(TABLE_audit, key_u64(1), "kept") && !store_get(store, TABLE_audit, key_u64(2), &v));
+    cr_assert(store_position(store) == position && store_last_stamp(store) == stamp && store_tip(store, feed) == 0);
+    const struct fresh_feed *feeds;
+    cr_assert_eq(store_fresh(store, &feeds), 0);
+}
+
+Test(transaction, that_ran_out_of_memory_cannot_be_committed) {
+    store_put(store, TABLE_audit, key_u64(1), str("lost"));
+    store_give_up(store);
+    store_put(store, TABLE_audit, key_u64(2), str("not even tried"));
+    cr_assert_eq(store_failed(store), LZ_full);
+    struct lz_bytes v;
+    cr_assert(!store_get(store, TABLE_audit, key_u64(1), &v), "after the first error calls do nothing");
+    cr_assert_eq(store_commit(store), LZ_full);
+    cr_assert_eq(store_failed(store), LZ_ok);
+    cr_assert(!store_get(store, TABLE_audit, key_u64(1), &v));
+    store_put(store, TABLE_audit, key_u64(3), str("goes on"));
+    commit();
+    cr_assert(has(TABLE_audit, key_u64(3), "goes on"));
+}
+
+Test(transaction, with_nothing_to_write_is_no_commit) {
+    struct lz_bytes v;
+    store_get(store, TABLE_audit, key_u64(1), &v);
+    cr_assert(!store_written(store));
+    commit();
+    cr_assert_eq(store_failed(store), LZ_ok);
+}
+
+static enum store_point strike_at = STORE_FULL;
+static int strikes_left;
+static bool strikes(void *context, enum store_point point) { (void)context; return point == strike_at && strikes_left-- > 0; }
+Test(transaction, dies_before_or_after_its_commit) {
+    struct store_faults faults = { strikes, NULL };
+    for (int after = 0; after < 2; after++) {
+        store_close(&store);
+        struct store_options o = { .path = path, .unit = UNIT, .map_bytes = MAP, .no_sync = true, .faults = &faults };
+        cr_assert_eq(store_open(&store, &o, NULL), LZ_ok);
+        strike_at = after ? STORE_AFTER_COMMIT : STORE_BEFORE_COMMIT;
+        strikes_left = 1;
+        store_put(store, TABLE_audit, key_u64(7), str("x"));
+        cr_assert_eq(store_commit(store), LZ_store_io);
+        reopen();
+        struct lz_bytes v;
+        cr_assert_eq(store_get(store, TABLE_audit, key_u64(7), &v), after == 1);
+    }
+    store_close(&store);
+    struct store_options o = { .path = path, .unit = UNIT, .map_bytes = MAP, .no_sync = true, .faults = &faults };
+    cr_assert_eq(store_open(&store, &o, NULL), LZ_ok);
+    strike_at = STORE_FULL;
+    strikes_left = 1;
+    store_put(store, TABLE_audit, key_u64(8), str("x"));
+    cr_assert_eq(store_commit(store), LZ_full);
+    store_put(store, TABLE_audit, key_u64(9), str("x"));
+    commit();
+    cr_assert(!has(TABLE_audit, key_u64(8), "x") && has(TABLE_audit, key_u64(9), "x"));
+}
+
+Test(transaction, that_finds_the_map_full_is_refused_and_the_store_goes_on) {
+    store_close(&store);
+    char small[112];
+    snprintf(small, sizeof small, "%s/small", dir);
+    cr_assert_eq(try_open(small, UNIT, 1 << 20, NULL), LZ_ok);
+    static char block[32 * 1024];
+    uint64_t written = 0;
+    enum lz_err err = LZ_ok;
+    while (err == LZ_ok && written < 100) {
+        for (int i = 0; i < 2; i++) store_put(store, TABLE_audit, key_u64(written + (uint64_t)i), lz_bytes_of(block, sizeof block));
+        err = store_commit(store);
+        if (err == LZ_ok) written += 2;
+    }
+    cr_assert_eq(err, LZ_full);
+    cr_assert(written >= 4 && written < 32, "%u", (unsigned)written);
+    cr_assert_eq(store_failed(store), LZ_ok);
+    struct lz_bytes v;
+    cr_assert(store_get(store, TABLE_audit, key_u64(written - 1), &v) && v.len == sizeof block);
+    cr_assert(!store_get(store, TABLE_audit, key_u64(written), &v), "all of a transaction or nothing");
+    struct store_room room = store_room(store);
+    cr_assert(room.map_bytes == 1 << 20 && room.used_bytes > room.budget_bytes);
+    store_put(store, TABLE_owes, key_u32(1), str("small things still fit"));
+    err = store_commit(store);
+    cr_assert(err == LZ_ok || err == LZ_full);
+    for (uint64_t i = 0; i < written; i++) {                        /* once there is room again it takes more */
+        store_delete(store, TABLE_audit, key_u64(i));
+        err = store_commit(store);
+        if (err != LZ_ok) break;
+    }
+    cr_assert_eq(err, LZ_ok);
+    store_put(store, TABLE_audit, key_u64(1000), lz_bytes_of(block, sizeof block));
+    commit();
+    store_close(&store);
+    char command[160];
+    snprintf(command, sizeof command, "rm -r %s", small);
+    cr_assert_eq(system(command), 0);
+    open_store();
+}
+
+/* ---- what is true of the whole store ---- */
+static struct epoch epoch_of(uint32_t n) {
+    struct epoch e = { { 1 } };
+    lz_put32(e.b + 12, n);
+    return e;
+}
+
+Test(truths, position_and_stamp_outlive_the_process) {
+    struct feed_id feed = { SCOPE_ALL, LANE_FLASH };
+    uint64_t stamp = store_next_stamp(store, 1650729600000);
+    cr_assert_eq(stamp_wall_ms(stamp), 1650729600000);
+    cr_assert_eq(store_next_stamp(store, 1650729600000), stamp + 1);
+    cr_assert_eq(store_next_stamp(store, 1000), stamp + 2, "a clock that was set back does not give a stamp twice");
+    for (uint64_t i = 1; i <= 5; i++) {
+        cr_assert_eq(store_record_put(store, key_id((struct rec_id){ UNIT, KIND_task, i, 1 }), str("e"), &feed, 1, false), LZ_ok);
+        commit();
+        store_forget_fresh(store);
+    }
+    cr_assert_eq(store_position(store), 5);
+    reopen();
+    cr_assert(store_position(store) == 5 && store_last_stamp(store) == stamp + 2 && store_tip(store, feed) == 5);
+    store_raise_stamp(store, stamp + 100);
+    store_raise_stamp(store, 7);
+    commit();
+    reopen();
+    cr_assert_eq(store_last_stamp(store), stamp + 100);
+    cr_assert_eq(store_next_stamp(store, 0), stamp + 101);
+}
+
+Test(truths, lineage_grows_by_one_at_each_start) {
+    struct lineage_entry line[8];
+    bool cut;
+    cr_assert(store_is_new(store));
+    cr_assert(epoch_none(store_epoch(store)));
+    struct feed_id feed = { SCOPE_ALL, LANE_FLASH };
+    for (uint32_t i = 0; i < 4; i++) {
+        store_begin_epoch(store, epoch_of(i));
+        cr_assert_eq(store_record_put(store, key_id((struct rec_id){ UNIT, KIND_task, i + 1, i }), str("e"), &feed, 1, false), LZ_ok);
+        commit();
+        cr_assert(epoch_equal(store_epoch(store), epoch_of(i)));
+        reopen();
+        cr_assert(!store_is_new(store));
+        cr_assert_eq(store_lineage(store, line, 8, &cut), i + 1);
+        cr_assert(!cut);
+        for (uint32_t k = 0; k <= i; k++) cr_assert(epoch_equal(line[k].epoch, epoch_of(k)) && line[k].position == k);
+    }
+}
+
+Test(truths, lineage_that_is_too_long_keeps_its_first_and_its_newest) {
+    struct lineage_entry line[8];
+    bool cut;
+    for (uint32_t i = 0; i < 8; i++) store_begin_epoch(store, epoch_of(i));
+    commit();
+    cr_assert_eq(store_lineage(store, line, 8, &cut), 8);
+    cr_assert(!cut);
+    for (uint32_t i = 8; i < 20; i++) store_begin_epoch(store, epoch_of(i));
+    commit();
+    cr_assert_eq(store_lineage(store, line, 8, &cut), 8);
+    cr_assert(cut);
+    cr_assert(epoch_equal(line[0].epoch, epoch_of(0)));
+    for (uint32_t i = 1; i < 8; i++) cr_assert(epoch_equal(line[i].epoch, epoch_of(12 + i)));
+}
+
+Test(truths, tables_are_counted) {
+    struct store_counts counts;
+    store_put(store, TABLE_audit, key_u64(1), str("a"));
+    store_put(store, TABLE_audit, key_u64(2), str("a"));
+    commit();
+    store_count(store, &counts);
+    cr_assert(counts.entries[TABLE_audit] == 2 && counts.entries[TABLE_meta] == 0 && counts.entries[TABLE_record] == 0);
+    for (int i = 0; i < TABLE_COUNT; i++) cr_assert(table_name((enum table)i)[0]);
+}
+
+/* ---- records and feeds ---- */
+static const struct feed_id up = { SCOPE_UP, LANE_ROUTINE }, all = { SCOPE_ALL, LANE_ROUTINE }, child = { 410802, LANE_ROUTINE };
+static struct key event(uint64_t n) { return key_id((struct rec_id){ UNIT, KIND_task, n, 1 }); }
+static struct key chief(const char *name) { return key_record(UNIT, KIND_chief, str(name), 0, 0); }
+static struct lz_bytes event_text(unsigned n) { return str(arena_printf(arena, "event %u", n)); }
+static void put_event(uint64_t n, const struct feed_id *feeds, size_t n_feeds) {
+    cr_assert_eq(store_record_put(store, event(n), event_text((unsigned)n), feeds, n_feeds, false), LZ_ok);
+}
+static void put_chief(const char *name, const char *envelope, bool replace) {
+    cr_assert_eq(store_record_put(store, chief(name), str(envelope), &up, 1, replace), LZ_ok);
+}
+static size_t read_feed(struct feed_id feed, uint64_t from, struct lz_bytes **list, uint64_t *to) {
+    return store_feed_read(store, arena, feed, from, BATCH_FILL_BYTES, list, to);
+}
+static uint64_t entries(enum table table) {
+    struct store_counts counts;
+    store_count(store, &counts);
+    return counts.entries[table];
+}
+
+Test(feeds, hold_64_events_to_an_entry) {
+    for (uint64_t i = 1; i <= 2 * ENTRY_KEYS_MAX + 1; i++) put_event(i, &up, 1);
+    cr_assert_eq(store_position(store), 3);
+    cr_assert_eq(store_tip(store, up), 3, "the tip of this transaction");
+    const struct fresh_feed *fresh;
+    commit();
+    cr_assert_eq(store_fresh(store, &fresh), 1);
+    cr_assert(feed_id_equal(fresh->feed, up) && fresh->tip_before == 0 && fresh->tip == 3 && fresh->n_entries == 3);
+    cr_assert(fresh->entries[0].n_envelopes == ENTRY_KEYS_MAX && fresh->entries[2].n_envelopes == 1);
+    cr_assert(lz_bytes_equal(fresh->entries[1].envelopes[0], str("event 65")));
+    cr_assert(entries(TABLE_feed) == 3 && entries(TABLE_record) == 129 && entries(TABLE_tip) == 1);
+    struct lz_bytes *list;
+    uint64_t to;
+    cr_assert_eq(read_feed(up, 0, &list, &to), 129);
+    cr_assert_eq(to, 3);
+    for (unsigned i = 0; i < 129; i++) cr_assert(lz_bytes_equal(list[i], event_text(i + 1)), "in the order in which they came");
+}
+
+Test(feeds, begin_a_new_entry_with_each_transaction_and_at_its_size) {
+    static char block[60 * 1024];
+    put_event(1, &up, 1);
+    commit();
+    store_forget_fresh(store);
+    cr_assert_eq(store_record_put(store, event(2), lz_bytes_of(block, sizeof block), &up, 1, false), LZ_ok);
+    cr_assert_eq(store_record_put(store, event(3), lz_bytes_of(block, sizeof block), &up, 1, false), LZ_ok);
+    put_event(4, &up, 1);
+    commit();
+    cr_assert_eq(store_tip(store, up), 3, "two of 60 KiB are more than ENTRY_BYTES_MAX");
+    struct lz_bytes *list;
+    uint64_t to;
+    cr_assert_eq(store_feed_read(store, arena, up, 0, ENTRY_BYTES_MAX + RECORD_BYTES_MAX, &list, &to), 4);
+    cr_assert_eq(to, 3);
+}
+
+Test(feeds, hold_a_register_alone) {
+    put_event(1, &up, 1);
+    put_chief("a", "chief a", false);
+    put_chief("b", "chief b", false);
+    put_event(2, &up, 1);
+    put_event(3, &up, 1);
+    cr_assert_eq(store_position(store), 4, "event, a, b, events");
+    commit();
+    struct lz_bytes *list;
+    uint64_t to;
+    cr_assert_eq(read_feed(up, 0, &list, &to), 5);
+    static const char *const want[] = { "event 1", "chief a", "chief b", "event 2", "event 3" };
+    for (size_t i = 0; i < 5; i++) cr_assert(lz_bytes_equal(list[i], str(want[i])));
+}
+
+Test(feeds, lose_the_old_entry_of_a_newer_register) {
+    put_chief("a", "chief a, old", false);
+    put_chief("b", "chief b", false);
+    commit();
+    store_forget_fresh(store);
+    put_chief("a", "chief a, new", true);
+    commit();
+    store_forget_fresh(store);
+    cr_assert_eq(store_tip(store, up), 3);
+    cr_assert_eq(entries(TABLE_feed), 2);
+    struct lz_bytes *list;
+    uint64_t to, position;
+    cr_assert_eq(read_feed(up, 0, &list, &to), 2);
+    cr_assert(lz_bytes_equal(list[0], str("chief b")) && lz_bytes_equal(list[1], str("chief a, new")));
+    struct stored stored;
+    cr_assert(store_record_get(store, chief("a"), &stored));
+    cr_assert_eq(store_stored_feeds(&stored), 1);
+    cr_assert(feed_id_equal(store_stored_feed(&stored, 0, &position), up) && position == 3);
+    /* twice in one transaction: the first has not reached the disk and never does */
+    put_chief("a", "chief a, third", true);
+    put_chief("a", "chief a, fourth", true);
+    commit();
+    const struct fresh_feed *fresh;
+    cr_assert_eq(store_fresh(store, &fresh), 1);
+    cr_assert(fresh->n_entries == 2 && fresh->entries[0].n_envelopes == 0 && fresh->entries[1].n_envelopes == 1);
+    cr_assert_eq(entries(TABLE_feed), 2);
+    cr_assert_eq(read_feed(up, 0, &list, &to), 2);
+    cr_assert(lz_bytes_equal(list[1], str("chief a, fourth")));
+    cr_assert_eq(to, 5);
+    /* and the last entry superseded: whoever reads goes to the tip, and finds nothing there */
+    store_forget_fresh(store);
+    cr_assert_eq(store_record_put(store, chief("a"), str("goes nowhere"), NULL, 0, true), LZ_ok);
+    commit();
+    cr_assert_eq(read_feed(up, 2, &list, &to), 0);
+    cr_assert_eq(to, 5);
+}
+
+Test(feeds, take_a_record_once) {
+    put_event(1, &up, 1);
+    cr_assert_eq(store_record_put(store, event(1), str("event 1"), &up, 1, false), LZ_already);
+    cr_assert_eq(store_record_put(store, event(1), str("event 1 forged"), &up, 1, false), LZ_conflict);
+    commit();
+    cr_assert_eq(store_record_put(store, event(1), str("event 1"), &all, 1, false), LZ_already);
+    cr_assert_eq(store_record_put(store, event(1), str("other"), &up, 1, false), LZ_conflict);
+    cr_assert_eq(entries(TABLE_feed), 1);
+    struct stored stored;
+    cr_assert(store_record_get(store, event(1), &stored));
+    cr_assert(lz_bytes_equal(stored.envelope, str("event 1")) && store_stored_feeds(&stored) == 1);
+}
+
+Test(feeds, are_entered_later_and_only_once) {
+    static const struct feed_id both[] = { { SCOPE_UP, LANE_ROUTINE }, { SCOPE_ALL, LANE_ROUTINE } };
+    put_event(1, both, 2);
+    put_event(2, NULL, 0);
+    commit();
+    store_forget_fresh(store);
+    uint64_t position = store_position(store);
+    store_record_enter(store, event(1), up);
+    store_record_enter(store, event(1), all);
+    store_record_enter(store, event(77), up);
+    cr_assert(!store_written(store), "it stands there already, or is not here");
+    store_record_enter(store, event(1), child);
+    store_record_enter(store, event(1), child);
+    store_record_enter(store, event(2), child);
+    commit();
+    cr_assert_eq(store_position(store), position + 1);
+    struct stored stored;
+    uint64_t at, to;
+    cr_assert(store_record_get(store, event(1), &stored));
+    cr_assert(store_stored_feeds(&stored) == 3 && lz_bytes_equal(stored.envelope, str("event 1")));
+    cr_assert(feed_id_equal(store_stored_feed(&stored, 2, &at), child) && at == position + 1);
+    struct lz_bytes *list;
+    cr_assert_eq(read_feed(child, 0, &list, &to), 2);
+    cr_assert(lz_bytes_equal(list[0], str("event 1")) && lz_bytes_equal(list[1], str("event 2")));
+    store_forget_fresh(store);
+    store_record_enter(store, event(1), child);
+    cr_assert(!store_written(store));
+    reopen();
+    cr_assert_eq(read_feed(child, 0, &list, &to), 2);
+}
+
+Test(feeds, are_read_in_whole_entries) {
+    static char block[60 * 1024];
+    for (uint64_t i = 1; i <= 9; i++) {                             /* one entry each */
+        memset(block, (int)('0' + i), sizeof block);
+        cr_assert_eq(store_record_put(store, event(i), lz_bytes_of(arena_copy(arena, block, sizeof block), sizeof block), &up, 1, false), LZ_ok);
+        commit();
+        store_forget_fresh(store);
+    }
+    put_event(10, &child, 1);
+    commit();
+    store_forget_fresh(store);
+    uint64_t from = 0, to;
+    unsigned total = 0;
+    struct lz_bytes *list;
+    for (int round = 0; round < 9 && from < 9; round++) {
+        size_t n = store_feed_read(store, arena, up, from, BATCH_FILL_BYTES, &list, &to);
+        cr_assert(n >= 1 && n <= 3, "184 KiB take three of 60 KiB");
+        for (size_t i = 0; i < n; i++) cr_assert_eq(list[i].data[0], '1' + total + i);
+        total += (unsigned)n;
+        cr_assert_eq(to, total, "the last position that was looked at");
+        from = to;
+    }
+    cr_assert_eq(total, 9);
+    cr_assert_eq(read_feed(up, 9, &list, &to), 0);
+    cr_assert_eq(to, 9, "the tip of this feed, not of the store");
+    cr_assert_eq(read_feed(all, 0, &list, &to), 0);
+    cr_assert_eq(to, 0);
+    cr_assert_eq(read_feed(up, 100, &list, &to), 0);
+    cr_assert_eq(to, 100, "never behind where one asked from");
+    cr_assert_eq(read_feed(child, 0, &list, &to), 1);
+    cr_assert_eq(to, 10);
+}
+
+Test(feeds, do_not_split_an_entry_over_two_batches) {
+    for (uint64_t i = 1; i <= BATCH_RECORDS_MAX + 10; i++) put_event(i, &up, 1);
+    commit();
+    store_forget_fresh(store);
+    struct lz_bytes *list;
+    uint64_t to;
+    size_t n = store_feed_read(store, arena, up, 0, 1 << 20, &list, &to);
+    cr_assert_eq(n, BATCH_RECORDS_MAX);
+    cr_assert_eq(to, BATCH_RECORDS_MAX / ENTRY_KEYS_MAX);
+    cr_assert_eq(store_feed_read(store, arena, up, to, 1 << 20, &list, &to), 10);
+    /* the limit in the middle of an entry: the entry waits */
+    n = store_feed_read(store, arena, up, 0, ENTRY_BYTES_MAX + RECORD_BYTES_MAX, &list, &to);
+    cr_assert(n == BATCH_RECORDS_MAX || n % ENTRY_KEYS_MAX == 0);
+}
+
+Test(feeds, pass_over_a_record_that_rotted) {
+    for (uint64_t i = 1; i <= 3; i++) put_event(100 + i, &up, 1);
+    commit();
+    store_close(&store);
+    cr_assert_geq(damage("event 102", 1), 1);
+    open_store();
+    struct lz_bytes *list;
+    uint64_t to;
+    cr_assert_eq(read_feed(up, 0, &list, &to), 2);
+    cr_assert(lz_bytes_equal(list[1], str("event 103")) && to == 1);
+    cr_assert_eq(store_record_put(store, event(102), str("event 102"), &up, 1, false), LZ_conflict, "what is there cannot be compared");
+}
+
+Test(feeds, tell_their_backlog) {
+    uint64_t ms = 1650729600000;
+    for (uint64_t i = 0; i < 10; i++) {
+        struct key key = key_id((struct rec_id){ UNIT, KIND_task, (ms + i) << 16, 1 });
+        cr_assert_eq(store_record_put(store, key, str("0123456789"), &up, 1, false), LZ_ok);
+        commit();
+        store_forget_fresh(store);
+    }
+    struct backlog b = store_backlog(store, up, 0);
+    cr_assert(b.records == 10 && b.bytes == 100 && b.oldest_ms == ms);
+    b = store_backlog(store, up, 7);
+    cr_assert(b.records == 3 && b.bytes == 30 && b.oldest_ms == ms + 7);
+    b = store_backlog(store, up, 10);
+    cr_assert(b.records == 0 && b.bytes == 0 && b.oldest_ms == 0);
+}
+
+/* ---- who may open it ---- */
+Test(opening, twice_is_refused) {
+    struct store *first = store;
+    struct lz_fail fail = { 0 };
+    store = NULL;
+    cr_assert_eq(try_open(path, UNIT, MAP, &fail), LZ_store_busy);
+    cr_assert(strstr(fail.text, path) && store == NULL);
+    pid_t pid = fork();
+    if (pid == 0) _exit(try_open(path, UNIT, MAP, NULL) == LZ_store_busy ? 0 : 1);
+    int status = 1;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "another process");
+    store_close(&first);
+    open_store();
+}
+
+Test(opening, by_another_unit_is_refused) {
+    store_begin_epoch(store, epoch_of(1));
+    commit();
+    store_close(&store);
+    struct lz_fail fail = { 0 };
+    cr_assert_eq(try_open(path, 410802, MAP, &fail), LZ_store_foreign);
+    cr_assert(strstr(fail.text, "410800") && strstr(fail.text, "410802"), "%s", fail.text);
+    open_store();
+}
+
+static void craft_meta(uint32_t format, size_t len) {
+    uint8_t v[64] = { 0 };
+    store_begin_epoch(store, epoch_of(1));
+    commit();
+    lz_put32(v, format);
+    lz_put32(v + 4, UNIT);
+    store_put(store, TABLE_meta, key_bytes(str("store")), lz_bytes_of(v, len));
+    commit();
+    store_close(&store);
+}
+Test(opening, of_a_newer_format_is_refused) {
+    struct lz_fail fail = { 0 };
+    craft_meta(2, 28);
+    cr_assert_eq(try_open(path, UNIT, MAP, &fail), LZ_store_newer);
+    cr_assert(fail.text[0]);
+}
+Test(opening, with_a_short_head_is_refused) {
+    craft_meta(1, 20);
+    cr_assert_eq(try_open(path, UNIT, MAP, NULL), LZ_store_corrupt);
+}
+
+Test(opening, where_a_file_stands_is_refused) {
+    char file[128];
+    struct lz_fail fail = { 0 };
+    store_close(&store);
+    snprintf(file, sizeof file, "%s/file", dir);
+    fclose(fopen(file, "w"));
+    enum lz_err err = try_open(file, UNIT, MAP, &fail);
+    cr_assert(err == LZ_store_io || err == LZ_read_only, "%s", lz_err_name(err));
+    cr_assert(fail.text[0]);
+    unlink(file);
+    snprintf(file, sizeof file, "%s/no/such/place", dir);
+    cr_assert_eq(try_open(file, UNIT, MAP, &fail), LZ_store_io);
+    open_store();
+}
+
+Test(opening, read_only_is_refused) {
+    store_close(&store);
+    cr_assert_eq(chmod(path, 0500), 0);
+    if (geteuid() != 0) {                                           /* root may write everywhere */
+        struct lz_fail fail = { 0 };
+        char fresh[128];
+        snprintf(fresh, sizeof fresh, "%s/below", path);
+        cr_assert_eq(try_open(fresh, UNIT, MAP, &fail), LZ_read_only);
+        cr_assert(fail.text[0]);
+    }
+    cr_assert_eq(chmod(path, 0700), 0);
+    open_store();
+}
+
+Test(opening, of_what_is_no_store_is_refused) {
+    char file[128];
+    struct lz_fail fail = { 0 };
+    store_close(&store);
+    snprintf(file, sizeof file, "%s/data.mdb", path);
+    FILE *f = fopen(file, "w");
+    for (int i = 0; i < 4096; i++) fputs("this is no store", f);
+    fclose(f);
+    cr_assert_eq(try_open(path, UNIT, MAP, &fail), LZ_store_corrupt);
+    cr_assert(fail.text[0]);
+}
