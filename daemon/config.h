@@ -26,5 +26,6 @@ struct config {
 /* On refusal fail names file and line, and what is allowed there. Relative paths are taken from the file's own folder. */
 enum lz_err config_read(const char *path, struct config *config, struct lz_fail *fail) LZ_MUST_CHECK;
 /* Calls take for each item of a comma separated list, blanks trimmed; stops at the first refusal. */
-enum lz_err config_each(const char *list, enum lz_err (*take)(void *context, const char *item, struct lz_fail *fail), void *context, struct lz_fail *fail) LZ_MUST_CHECK;
+enum lz_err config_each(const char *list, enum lz_err (*take)(void *context, const char *item, struct lz_fail *fail), void *context,
+        struct lz_fail *fail) LZ_MUST_CHECK;
 #endif

@@ -40,7 +40,6 @@ enum {
     WINDOW_PUSHES        = 64,
     SEND_QUEUE_BYTES     = 8 * 1024 * 1024, /* what one turn may leave to send                       */
     WISH_KINDS_MAX       = 64,
-    PROCESS_EPOCH_BYTES  = 16,
 };
 
 static_assert(RECORD_BYTES_MAX + BATCH_FILL_BYTES < BATCH_BYTES_MAX, "a batch always takes one more record");

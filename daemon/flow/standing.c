@@ -67,7 +67,8 @@ static void standing_print(const struct standing *s, uint8_t out[STANDING_BYTES]
     uint8_t *p = out;
     *p++ = s->machine; *p++ = s->state; *p++ = s->colour; *p++ = s->auto_escalated;
     lz_put32(p, s->owner); lz_put32(p + 4, s->handler); p += 8;
-    const uint64_t times[] = { s->since_ms, s->delivered_ms, s->signed_ms, s->reported_ms, s->closed_ms, s->due_ms, s->first_due_ms, s->red_since_ms, s->judge_ms };
+    const uint64_t times[] = { s->since_ms, s->delivered_ms, s->signed_ms, s->reported_ms, s->closed_ms, s->due_ms, s->first_due_ms, s->red_since_ms,
+            s->judge_ms };
     for (size_t i = 0; i < LZ_COUNT(times); i++, p += 8) lz_put64(p, times[i]);
     const uint32_t counts[] = { s->returns, s->urges, s->effective, s->overtaken, s->urged_on };
     for (size_t i = 0; i < LZ_COUNT(counts); i++, p += 4) lz_put32(p, counts[i]);
@@ -83,7 +84,8 @@ static bool standing_parse(struct lz_bytes v, struct standing *s) {
     const uint8_t *p = v.data;
     *s = (struct standing){ .machine = p[0], .state = p[1], .colour = p[2], .auto_escalated = p[3], .owner = lz_get32(p + 4), .handler = lz_get32(p + 8) };
     p += 12;
-    uint64_t *const times[] = { &s->since_ms, &s->delivered_ms, &s->signed_ms, &s->reported_ms, &s->closed_ms, &s->due_ms, &s->first_due_ms, &s->red_since_ms, &s->judge_ms };
+    uint64_t *const times[] = { &s->since_ms, &s->delivered_ms, &s->signed_ms, &s->reported_ms, &s->closed_ms, &s->due_ms, &s->first_due_ms,
+            &s->red_since_ms, &s->judge_ms };
     for (size_t i = 0; i < LZ_COUNT(times); i++, p += 8) *times[i] = lz_get64(p);
     uint32_t *const counts[] = { &s->returns, &s->urges, &s->effective, &s->overtaken, &s->urged_on };
     for (size_t i = 0; i < LZ_COUNT(counts); i++, p += 4) *counts[i] = lz_get32(p);

@@ -66,7 +66,8 @@ static enum lz_err illegal(struct flow *f, const struct record *subject, const s
     return lz_refuse(fail, LZ_illegal_move, "现在是“%s”，不能%s；此时可做：%s", state_zh((enum machine)s->machine, s->state), what, legal[0] ? legal : "（本单位无）");
 }
 
-static enum lz_err who_may(struct flow *f, const struct record *subject, const struct standing *s, const struct move_row *row, uint32_t unit, struct lz_fail *fail) {
+static enum lz_err who_may(struct flow *f, const struct record *subject, const struct standing *s, const struct move_row *row, uint32_t unit,
+        struct lz_fail *fail) {
     uint32_t self = f->o.unit;
     switch (row->by) {
     case BY_DAEMON: case BY_RECIPIENT:

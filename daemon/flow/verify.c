@@ -121,7 +121,8 @@ static void check_standing(struct checker *c, struct rec_id subject, uint32_t un
     rec_id_print_short(subject, id);
     struct standing again = *stored;
     if (fold_again(c->f, subject, unit, &again) && !same_standing(&again, stored))
-        differ(c, "%s 对 %06u 的状态存的是 %s，重算是 %s", id, unit, state_name((enum machine)stored->machine, stored->state), state_name((enum machine)again.machine, again.state));
+        differ(c, "%s 对 %06u 的状态存的是 %s，重算是 %s", id, unit, state_name((enum machine)stored->machine, stored->state),
+                state_name((enum machine)again.machine, again.state));
     const struct standing *p = &tally_of(c, c->progress, key_standing(subject, unit))->s;
     if (p->n_progress != stored->n_progress || p->as_of != stored->as_of || p->numerator != stored->numerator || p->denominator != stored->denominator)
         differ(c, "%s 对 %06u 的进展存的是 %u 条，重算是 %u 条", id, unit, stored->n_progress, p->n_progress);
@@ -189,7 +190,9 @@ static void check_rollups(struct checker *c) {
             truth = t->sum;
             t->seen = true;
         } else truth = sent_by(c, unit, kind, subject);
-        if (memcmp(&truth, &row->sum, sizeof truth) != 0) differ(c, "汇总 %s 与重算不同（总数 %lld，重算 %lld）", name_of(key, hex), (long long)row->sum.of[COUNTER_total], (long long)truth.of[COUNTER_total]);
+        if (memcmp(&truth, &row->sum, sizeof truth) != 0)
+            differ(c, "汇总 %s 与重算不同（总数 %lld，重算 %lld）", name_of(key, hex), (long long)row->sum.of[COUNTER_total],
+                   (long long)truth.of[COUNTER_total]);
     }
     if (open && memcmp(&sum, &total->sum, sizeof sum) != 0) differ(c, "最后一个合计不等于各单位之和");
     for (size_t i = 0; i < c->n_slots; i++)

@@ -33,7 +33,11 @@ struct key key_cursor(uint32_t peer, uint8_t side, struct feed_id f) {
     return b.key;
 }
 struct key key_standing(struct rec_id subject, uint32_t unit) { struct builder b = { 0 }; bid(&b, subject); b32(&b, unit); return b.key; }
-struct key key_rollup(uint16_t kind, struct rec_id subject, uint32_t unit) { struct builder b = { 0 }; b16(&b, kind); bid(&b, subject); b32(&b, unit); return b.key; }
+struct key key_rollup(uint16_t kind, struct rec_id subject, uint32_t unit) {
+    struct builder b = { 0 };
+    b16(&b, kind); bid(&b, subject); b32(&b, unit);
+    return b.key;
+}
 struct key key_due(uint64_t time, uint8_t what, struct rec_id subject, uint32_t unit) {
     struct builder b = { 0 };
     b64(&b, time); b8(&b, what); bid(&b, subject); b32(&b, unit);

@@ -194,7 +194,8 @@ static void leave_line(struct turn *t, struct link *l, struct in_feed *in, enum 
     lz_log(LZ_WARN, "link.%s peer=%06u feed=%u/%s position=%llu", verdict_name(verdict), l->code, in->feed.scope, lane_name((enum lane)in->feed.lane),
            (unsigned long long)in->cursor.position);
     /* an epoch that both lines share is no mark of the one that was left */
-    if (verdict == VERDICT_ROLLBACK && !in_line(h, in->cursor.epoch)) store_put(t->o.store, TABLE_left, key_left(l->code, in->cursor.epoch), (struct lz_bytes){ 0 });
+    if (verdict == VERDICT_ROLLBACK && !in_line(h, in->cursor.epoch))
+        store_put(t->o.store, TABLE_left, key_left(l->code, in->cursor.epoch), (struct lz_bytes){ 0 });
     if (!l->owes) {
         store_put(t->o.store, TABLE_owes, key_u32(l->code), (struct lz_bytes){ 0 });
         l->owes = true;

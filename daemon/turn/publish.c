@@ -139,7 +139,8 @@ void publish_live(struct turn *t) {
 /* ---- from disk --------------------------------------------------------------------------------------------------------------- */
 
 static size_t serve_one(struct turn *t, struct link *l, struct out_feed *out) {
-    struct batch b = { .feed = out->feed, .epoch = store_epoch(t->o.store), .from = out->sent, .seen = store_position(t->o.store), .tip = out->tip, .repair = true };
+    struct batch b = { .feed = out->feed, .epoch = store_epoch(t->o.store), .from = out->sent, .seen = store_position(t->o.store), .tip = out->tip,
+            .repair = true };
     struct lz_bytes packet;
     b.n_envelopes = store_feed_read(t->o.store, t->arena, out->feed, out->sent, BATCH_FILL_BYTES, &b.envelopes, &b.to);
     if (b.to > b.seen || b.to <= b.from || batch_encode(t->arena, &b, &packet) != LZ_ok) return 0;

@@ -19,7 +19,8 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
     if (is_new && t->links) reclaim_open_all(t, "new_store");
     walk_check(t);
-    for (size_t i = 0; i < t->o.roster->n_children; i++) flow_child_part(t->flow, t->o.roster->children[i].code, true);   /* enrolled, and died before the commit */
+    for (size_t i = 0; i < t->o.roster->n_children; i++)             /* one may have been enrolled, and we died before the commit */
+        flow_child_part(t->flow, t->o.roster->children[i].code, true);
     flow_rollups_again(t->flow);
     flow_settle(t->flow);
     enum lz_err err = store_commit(t->o.store);
@@ -273,6 +274,7 @@ enum lz_err turn_may_submit(struct turn *t, enum lane lane, struct lz_fail *fail
                                               "确认无需等待时管理员可执行 linzhangctl reclaim skip");
     if (t->room.exhausted || (t->room.full && lane >= LANE_ROUTINE))
         return lz_refuse(fail, LZ_full, "存储空间不足（已用 %llu MiB，上限 %llu MiB，磁盘剩余 %llu MiB），暂不受理；请扩充磁盘或调大 [store] budget_mib",
-                         (unsigned long long)(t->room.used_bytes >> 20), (unsigned long long)(t->room.budget_bytes >> 20), (unsigned long long)(t->room.disk_free_bytes >> 20));
+                         (unsigned long long)(t->room.used_bytes >> 20), (unsigned long long)(t->room.budget_bytes >> 20),
+                         (unsigned long long)(t->room.disk_free_bytes >> 20));
     return LZ_ok;
 }

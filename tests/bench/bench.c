@@ -65,7 +65,8 @@ static void write_config(int i) {
     if (i == 0) n += snprintf(text + n, sizeof text - (size_t)n, "[feeds]\nsubscribe = progress\n");
     if (i > 0) {
         wire_key_print(tiers[i - 1].public, key);
-        snprintf(text + n, sizeof text - (size_t)n, "[parent]\nunit = %u\nkey = %s\nendpoints = tcp://127.0.0.1:%d\n", tiers[i - 1].unit, key, tiers[i - 1].port);
+        snprintf(text + n, sizeof text - (size_t)n, "[parent]\nunit = %u\nkey = %s\nendpoints = tcp://127.0.0.1:%d\n", tiers[i - 1].unit, key,
+                tiers[i - 1].port);
     }
     write_text(t->config, text, 0600);
 }
@@ -112,6 +113,8 @@ static struct answer receive(struct station *t, uint64_t timeout_ms) {
     return a;
 }
 
+static struct arg named(const char *name, const char *value) { return (struct arg){ lz_bytes_str(name), lz_bytes_str(value) }; }
+
 static struct answer call(struct station *t, const char *verb, bool writes, struct arg *args, size_t n) {
     uint8_t *request = arena_alloc(arena, 16);
     lz_random(request, 16);
@@ -135,7 +138,7 @@ static uint64_t count_at(struct station *t) {
     char id[REC_ID_TEXT], digits[24] = { 0 };
     rec_id_print(task, id);
     size_t mark = arena_used(arena);
-    struct answer a = call(t, "count", false, (struct arg[]){ { lz_bytes_str("id"), lz_bytes_str(id) } }, 1);
+    struct answer a = call(t, "count", false, (struct arg[]){ named("id", id) }, 1);
     struct lz_bytes value = cell_of(&a, "count");
     if (value.len < sizeof digits) memcpy(digits, value.data, value.len);
     arena_rewind(arena, mark);
@@ -155,14 +158,14 @@ static void enrol(int parent, int child) {
     char code[16], key[KEY_TEXT];
     snprintf(code, sizeof code, "%u", tiers[child].unit);
     wire_key_print(tiers[child].public, key);
-    struct answer a = call(&tiers[parent], "child add", true, (struct arg[]){ { lz_bytes_str("code"), lz_bytes_str(code) }, { lz_bytes_str("key"), lz_bytes_str(key) } }, 2);
+    struct answer a = call(&tiers[parent], "child add", true, (struct arg[]){ named("code", code), named("key", key) }, 2);
     if (a.code != LZ_ok) die("child add was refused");
 }
 
 static bool try_move(const char *move) {
     char id[REC_ID_TEXT];
     rec_id_print(task, id);
-    struct answer a = call(&tiers[2], "move", true, (struct arg[]){ { lz_bytes_str("move"), lz_bytes_str(move) }, { lz_bytes_str("id"), lz_bytes_str(id) } }, 2);
+    struct answer a = call(&tiers[2], "move", true, (struct arg[]){ named("move", move), named("id", id) }, 2);
     return a.code == LZ_ok;
 }
 
@@ -183,7 +186,7 @@ static void chain_up(void) {
     for (int i = 0; i < TIERS; i++) { start(i); if (i < TIERS - 1) enrol(i, i + 1); }
     struct answer a = { 0 };
     for (int k = 0; k < 100; k++, nap_ms(100)) {                       /* a new store waits for its first neighbour */
-        a = call(&tiers[1], "task issue", true, (struct arg[]){ { lz_bytes_str("title"), lz_bytes_str("造林任务") }, { lz_bytes_str("to"), lz_bytes_str("410882") } }, 2);
+        a = call(&tiers[1], "task issue", true, (struct arg[]){ named("title", "造林任务"), named("to", "410882") }, 2);
         if (a.code == LZ_ok) break;
     }
     char id[REC_ID_TEXT] = { 0 };
@@ -221,8 +224,9 @@ static void submit(uint64_t n) {
             uint8_t request[16];
             lz_random(request, sizeof request);
             for (uint64_t i = 0; i < k; i++) drafts[i] = draft_of(submitted++);
-            struct arg verb = { lz_bytes_str("verb"), lz_bytes_str("progress import") };
-            struct ask ask = { .verb = lz_bytes_str("drafts"), .request = lz_bytes_of(request, 16), .args = &verb, .n_args = 1, .drafts = drafts, .n_drafts = k };
+            struct arg verb = named("verb", "progress import");
+            struct ask ask = { .verb = lz_bytes_str("drafts"), .request = lz_bytes_of(request, 16), .args = &verb, .n_args = 1, .drafts = drafts,
+                    .n_drafts = k };
             send_ask(county, &ask);
             arena_rewind(arena, mark);
             sent += k;
@@ -306,10 +310,11 @@ static void latency(void) {
     static double us[LATENCIES];
     struct wire_client *watch;
     if (wire_client_open(&watch, tiers[0].socket, NULL) != LZ_ok) die("cannot watch");
-    struct arg kind = { lz_bytes_str("kind"), lz_bytes_str("progress") };
+    struct arg kind = named("kind", "progress");
     struct ask ask = { .seq = 1, .verb = lz_bytes_str("watch"), .args = &kind, .n_args = 1 };
     struct lz_bytes packet;
-    if (ask_encode(arena, &ask, &packet) != LZ_ok || wire_client_send(watch, packet) != LZ_ok || wire_client_recv(watch, 5000, &packet) != LZ_ok) die("cannot watch");
+    if (ask_encode(arena, &ask, &packet) != LZ_ok || wire_client_send(watch, packet) != LZ_ok ||
+        wire_client_recv(watch, 5000, &packet) != LZ_ok) die("cannot watch");
     nap_ms(200);
     double t0 = now_us();
     for (int i = 0; i < LATENCIES; i++) {

@@ -147,9 +147,11 @@ static void check_delivered(struct world *w) {
             bool has = flow_standing(turn_flow(n->turn), t->id, n->code, &here);
             flow_begin(turn_flow(issuer->turn), (struct lz_now){ w->now_ms, w->now_ms }, w->arena);
             bool had = issuer->up && flow_standing(turn_flow(issuer->turn), t->id, n->code, &there);
-            if (!has || !had || here.state != there.state || here.returns != there.returns || here.urges != there.urges || here.n_progress > there.n_progress + (here.n_progress && !world_below(w, n->code, t->id.origin)))
+            if (!has || !had || here.state != there.state || here.returns != there.returns || here.urges != there.urges
+                    || here.n_progress > there.n_progress + (here.n_progress && !world_below(w, n->code, t->id.origin)))
                 world_fail(w, "order of %u to %u: state %u returns %u urges %u progress %u there, %u %u %u %u at the issuer", t->id.origin, n->code,
-                           has ? here.state : 99u, here.returns, here.urges, here.n_progress, had ? there.state : 99u, there.returns, there.urges, there.n_progress);
+                           has ? here.state : 99u, here.returns, here.urges, here.n_progress, had ? there.state : 99u, there.returns, there.urges,
+                                   there.n_progress);
             store_abort(n->store);
             store_abort(issuer->store);
         }
@@ -168,7 +170,8 @@ static void show_sum(struct world *w, uint16_t kind, struct rec_id subject, size
         flow_rollup(turn_flow(n->turn), kind, subject, n->code, &own);
         if (up) flow_begin(turn_flow(up->turn), (struct lz_now){ w->now_ms, w->now_ms }, w->arena);
         if (up) flow_rollup(turn_flow(up->turn), kind, subject, n->code, &part);
-        printf("     %u: own %lld, total %lld, held above %lld\n", n->code, (long long)own.of[counter], (long long)all.of[counter], (long long)part.of[counter]);
+        printf("     %u: own %lld, total %lld, held above %lld\n", n->code, (long long)own.of[counter], (long long)all.of[counter],
+                (long long)part.of[counter]);
     }
 }
 
@@ -181,7 +184,8 @@ static void check_sums(struct world *w) {
         arena_reset(w->arena);
         flow_begin(turn_flow(n->turn), (struct lz_now){ w->now_ms, w->now_ms }, w->arena);
         flow_verify(turn_flow(n->turn), &v);
-        if (v.differences) world_fail(w, "VERIFY %u: %llu, first %.*s", n->code, (unsigned long long)v.differences, (int)v.first.len, (const char *)v.first.data);
+        if (v.differences) world_fail(w, "VERIFY %u: %llu, first %.*s", n->code, (unsigned long long)v.differences, (int)v.first.len,
+                (const char *)v.first.data);
         store_abort(n->store);
     }
     struct node *top = &w->nodes[0];

@@ -443,7 +443,8 @@ static void gate(struct world *w) {
     struct feed_id routine = { SCOPE_UP, LANE_ROUTINE };
     link_at(w, C1, K12, &v);
     for (size_t i = 0; i < v.n_feeds; i++)
-        if (!v.feeds[i].ours && feed_id_equal(v.feeds[i].feed, routine)) node_feed(w, city, K12, CHANNEL_LIVE_UP, late_batch(w, old, routine, v.feeds[i].position));
+        if (!v.feeds[i].ours && feed_id_equal(v.feeds[i].feed, routine)) node_feed(w, city, K12, CHANNEL_LIVE_UP, late_batch(w, old, routine,
+                v.feeds[i].position));
     struct rec_id id = problem(w, K12);
     run_for(w, 15 * SECOND);
     expect(w, holds(w, C1, id), "a late batch of another line has moved the cursor: the next record is not at the city");

@@ -84,7 +84,10 @@ static void move(struct world *w, struct node *n) {
     if (row->machine != kind_row(t->id.kind)->machine) return;
     struct record d = { .kind = KIND_move, .subject = t->id };
     d.of.move = (struct move){ .move = row->number, .text = lz_bytes_str("说明"), .due_ms = 1682298000000ull };
-    if (directive && t->id.origin == n->code) d.of.move.unit = t->n_targets ? t->targets[sim_random(w, t->n_targets)] : w->nodes[sim_random(w, (uint64_t)w->n_nodes)].code;
+    if (directive && t->id.origin == n->code) {
+        if (t->n_targets) d.of.move.unit = t->targets[sim_random(w, t->n_targets)];
+        else d.of.move.unit = w->nodes[sim_random(w, (uint64_t)w->n_nodes)].code;
+    }
     if (row->needs & NEEDS_UNIT) return;               /* assigning is exercised by its own scenario */
     struct rec_id id;
     node_submit(w, n, &d, &id);
