@@ -114,3 +114,20 @@ bench: bootstrap ## throughput, latency, catch-up, memory on a three-tier chain 
 	@$(MAKE) --no-print-directory -j2 $(PROGS) $(BUILD)/bench/bench
 	@mkdir -p $(BUILD)/bench
 	@$(BUILD)/bench/bench $(BUILD)/linzhangd $(CURDIR)/deploy/data/divisions-henan.tsv $(CURDIR)/$(BUILD)/bench/run $(BUILD)/bench/results.tsv $(RECORDS) $(ROUNDS)
+
+.PHONY: asan soak
+asan: ## unit tests and seeds under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/asan OPT='-O1 -g' HARDEN= LINK= SAN='-fsanitize=address,undefined -fno-omit-frame-pointer' asan-built
+	@BUILD=$(BUILD)/asan tests/run asan
+asan-built: $(UNIT_BINS) $(BUILD)/sim
+
+soak: $(BUILD)/sim ## SEEDS=n seeds with every fault, from a random start
+	@$(BUILD)/sim -f $$(( $$(date +%s) % 1000000000 )) -n $(SEEDS) -m all
+
+.PHONY: install
+PREFIX ?= /usr/local
+install: $(PROGS) ## install the two programs, the data and the samples [PREFIX=/usr/local] [DESTDIR=]
+	install -D -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/linzhangd
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/linzhangctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/linzhang/data deploy/data/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/linzhang/examples deploy/examples/*

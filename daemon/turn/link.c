@@ -379,8 +379,23 @@ static enum link_state judge(struct turn *t, struct link *l, char *why, size_t s
     return LINK_live;
 }
 
+/* How fast a backlog goes down, over the last few seconds: what `links` tells as an estimate of when it will be gone. */
+static void measure(struct turn *t, struct link *l) {
+    enum { EVERY_MS = 2000 };
+    if (t->now.mono_ms < l->rate_at_ms + EVERY_MS) return;
+    uint64_t in = 0, out = 0, ms = t->now.mono_ms - l->rate_at_ms;
+    for (size_t i = 0; i < l->n_in; i++) in += l->in[i].cursor.position;
+    for (size_t i = 0; i < l->n_out; i++) out += l->out[i].acked;
+    l->rate_in = in > l->rate_in_from && l->rate_at_ms ? (double)(in - l->rate_in_from) * 1000 / (double)ms : 0;
+    l->rate_out = out > l->rate_out_from && l->rate_at_ms ? (double)(out - l->rate_out_from) * 1000 / (double)ms : 0;
+    l->rate_in_from = in;
+    l->rate_out_from = out;
+    l->rate_at_ms = t->now.mono_ms;
+}
+
 void links_states(struct turn *t) {
     for (struct link *l = t->links; l; l = l->next) {
+        measure(t, l);
         char why[sizeof l->reason];
         enum link_state state = judge(t, l, why, sizeof why);
         memcpy(l->reason, why, sizeof why);

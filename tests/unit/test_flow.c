@@ -1,0 +1,1157 @@
+/* flow: life cycles, the fold, submitting, deadlines, sums. Folds are tested on structs, the rest on nodes with a real store
+ * that exchange what stands in their feeds, as often as one likes. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "../../daemon/flow/flow.h"
+
+static struct lz_bytes str(const char *text) { return lz_bytes_str(text); }
+static uint64_t dice_state = 1;
+static uint64_t dice(uint64_t below) {
+    dice_state ^= dice_state << 13;
+    dice_state ^= dice_state >> 7;
+    dice_state ^= dice_state << 17;
+    return dice_state % below;
+}
+static uint32_t number_of(enum machine machine, const char *name) {
+    const struct move_row *row = move_by_name(machine, name);
+    cr_assert(row, "%s", name);
+    return row->number;
+}
+
+/* ---- the tables ---- */
+Test(tables, say_what_they_should) {
+    for (size_t i = 0; i < move_count(); i++) {
+        const struct move_row *row = move_at(i);
+        cr_assert_eq(move_row(row->machine, row->number), row);
+        cr_assert_eq(move_by_name(row->machine, row->name), row);
+        cr_assert_eq(move_by_name(row->machine, row->zh), row);
+        cr_assert_str_eq(move_name(row->number), row->name);
+        cr_assert(row->to == STATE_SAME || strcmp(state_name(row->machine, row->to), "-") != 0);
+        for (uint8_t s = 0; s < STATES_MAX; s++) cr_assert(!(row->from >> s & 1) || strcmp(state_name(row->machine, s), "-") != 0);
+    }
+    for (int m = MACHINE_HANDLING; m < MACHINE_COUNT; m++)
+        for (uint8_t s = 0, found; s < STATES_MAX; s++) {
+            const char *name = state_name((enum machine)m, s);
+            if (strcmp(name, "-") == 0) continue;
+            cr_assert(state_by_name((enum machine)m, name, &found) && found == s);
+            cr_assert(state_by_name((enum machine)m, state_zh((enum machine)m, s), &found) && found == s);
+        }
+    cr_assert_null(move_row(MACHINE_EMERGENCY, 1));
+    cr_assert_null(move_by_name(MACHINE_HANDLING, "escalate"));
+    cr_assert_str_eq(move_zh(250), "?");
+    cr_assert(!state_open(MACHINE_HANDLING, HANDLING_closed) && state_open(MACHINE_PROBLEM, PROBLEM_referred));
+    uint32_t class;
+    cr_assert(class_by_name(KIND_problem, "wildlife", &class) && class == 11);
+    cr_assert(class_by_name(KIND_emergency, "wildlife", &class) && class == 4);
+    cr_assert(!class_by_name(KIND_emergency, "greening", &class));
+}
+
+/* ---- folding ---- */
+enum { ISSUER = 410800, RECIPIENT = 410802, SIBLING = 410803, ABOVE = 410000, MOVES = 48 };
+static uint8_t tier_of(uint32_t unit) { return unit % 10000 == 0 ? TIER_PROVINCE : unit % 100 == 0 ? TIER_CITY : TIER_COUNTY; }
+
+struct story {
+    struct record subject, moves[MOVES];
+    uint8_t trace[MOVES];
+    size_t n;
+    uint32_t unit;
+    struct standing now;
+};
+static const uint64_t T0 = 1650848400000ull;                       /* Monday 2022-04-25 09:00 in China */
+
+static void fold(struct story *s) { flow_fold(&s->subject, s->moves, s->n, s->unit, &s->now, s->trace); }
+static void story_begin(struct story *s, enum machine machine) {
+    memset(s, 0, sizeof *s);
+    s->subject = (struct record){ .origin = machine == MACHINE_HANDLING ? ISSUER : RECIPIENT, .stamp = 1, .epoch = 1, .written_ms = T0 };
+    s->subject.kind = machine == MACHINE_HANDLING ? KIND_task : machine == MACHINE_PROBLEM ? KIND_problem : KIND_emergency;
+    s->subject.tier = tier_of(s->subject.origin);
+    s->unit = machine == MACHINE_HANDLING ? RECIPIENT : 0;
+    fold(s);
+}
+static struct record *tell(struct story *s, const struct move_row *row, uint32_t origin) {
+    cr_assert(s->n < MOVES);
+    struct record *m = &s->moves[s->n++];
+    *m = (struct record){ .origin = origin, .kind = KIND_move, .tier = tier_of(origin), .stamp = 100 + s->n, .epoch = 1, .author = str("clerk"),
+                          .written_ms = T0 + s->n * 60000, .subject = record_id(&s->subject) };
+    m->of.move = (struct move){ .move = row->number, .unit = s->unit, .follows = s->now.head, .report = s->now.report, .text = str("text"),
+                                .due_ms = T0 + LZ_DAY_MS };
+    if (strcmp(row->name, "escalate") == 0) m->of.move.to_unit = s->now.owner == RECIPIENT ? ISSUER : ABOVE;
+    if (strcmp(row->name, "assign") == 0) m->of.move.to_unit = SIBLING;
+    return m;
+}
+static uint32_t actor(const struct story *s, const struct move_row *row) {
+    switch (row->by) {
+    case BY_DAEMON: case BY_RECIPIENT: return s->unit;
+    case BY_ISSUER: case BY_FINDER: return s->subject.origin;
+    case BY_OWNER: case BY_HANDLER: case BY_ABOVE: return s->now.owner;
+    }
+    return 0;
+}
+static void act(struct story *s, const char *name) {
+    const struct move_row *row = move_by_name((enum machine)s->now.machine, name);
+    cr_assert(row, "%s", name);
+    tell(s, row, actor(s, row));
+    fold(s);
+    cr_assert_eq(s->trace[s->n - 1], 1, "%s is legal in %s", name, state_name((enum machine)s->now.machine, s->now.state));
+}
+/* Leads a new subject to a state by the shortest way that the table allows. */
+static void lead_to(struct story *s, enum machine machine, uint8_t state) {
+    int came_by[STATES_MAX], came_from[STATES_MAX];
+    uint8_t queue[STATES_MAX];
+    size_t head = 0, tail = 0;
+    for (int i = 0; i < STATES_MAX; i++) came_by[i] = -1;
+    queue[tail++] = 0;
+    came_by[0] = -2;
+    while (head < tail) {
+        uint8_t at = queue[head++];
+        for (size_t i = 0; i < move_count(); i++) {
+            const struct move_row *row = move_at(i);
+            if (row->machine != machine || row->to == STATE_SAME || !(row->from >> at & 1) || came_by[row->to] != -1) continue;
+            came_by[row->to] = (int)i;
+            came_from[row->to] = at;
+            queue[tail++] = row->to;
+        }
+    }
+    cr_assert_neq(came_by[state], -1, "no way leads to %s", state_name(machine, state));
+    int way[STATES_MAX];
+    size_t n = 0;
+    for (int at = state; at != 0; at = came_from[at]) way[n++] = came_by[at];
+    story_begin(s, machine);
+    while (n > 0) act(s, move_at((size_t)way[--n])->name);
+    cr_assert_eq(s->now.state, state);
+}
+
+Test(fold, of_every_move_from_every_state) {
+    static struct story s;
+    size_t legal = 0, illegal = 0;
+    for (int m = MACHINE_HANDLING; m < MACHINE_COUNT; m++)
+        for (uint8_t state = 0; state < STATES_MAX; state++) {
+            if (strcmp(state_name((enum machine)m, state), "-") == 0) continue;
+            for (size_t i = 0; i < move_count(); i++) {
+                const struct move_row *row = move_at(i);
+                if ((int)row->machine != m) continue;
+                lead_to(&s, (enum machine)m, state);
+                struct standing before = s.now;
+                tell(&s, row, actor(&s, row));
+                fold(&s);
+                bool may = row->from >> state & 1;
+                cr_assert_eq(s.trace[s.n - 1], may ? 1 : 2, "%s in %s", row->name, state_name((enum machine)m, state));
+                cr_assert_eq(s.now.state, may && row->to != STATE_SAME ? row->to : state, "%s in %s", row->name, state_name((enum machine)m, state));
+                cr_assert_eq(s.now.effective, before.effective + may);
+                cr_assert_eq(s.now.overtaken, before.overtaken + !may);
+                cr_assert(may ? rec_id_equal(s.now.head, record_id(&s.moves[s.n - 1])) : rec_id_equal(s.now.head, before.head));
+                legal += may;
+                illegal += !may;
+                /* by somebody who has no say in it */
+                lead_to(&s, (enum machine)m, state);
+                tell(&s, row, 410899);
+                fold(&s);
+                cr_assert(s.trace[s.n - 1] == 2 && s.now.state == state, "%s in %s by a stranger", row->name, state_name((enum machine)m, state));
+            }
+        }
+    cr_assert(legal > 60 && illegal > 150, "%zu %zu", legal, illegal);
+}
+
+Test(fold, tells_times_and_counts) {
+    static struct story s;
+    story_begin(&s, MACHINE_HANDLING);
+    s.subject.of.directive.due_ms = T0 + 30 * (uint64_t)LZ_DAY_MS;
+    fold(&s);
+    cr_assert(s.now.due_ms == s.now.first_due_ms && s.now.due_ms == T0 + 30 * (uint64_t)LZ_DAY_MS && s.now.since_ms == T0);
+    act(&s, "deliver");
+    cr_assert_eq(s.now.delivered_ms, T0 + 60000);
+    act(&s, "sign");
+    cr_assert_eq(s.now.signed_ms, T0 + 120000);
+    act(&s, "urge");
+    act(&s, "urge");
+    cr_assert(s.now.urges == 2 && s.now.since_ms == T0 + 120000, "an urge does not change the state");
+    act(&s, "report");
+    struct rec_id first = s.now.report;
+    act(&s, "return");
+    cr_assert(s.now.returns == 1 && s.now.reported_ms == 0);
+    act(&s, "extend");
+    cr_assert(s.now.due_ms == T0 + LZ_DAY_MS && s.now.first_due_ms == T0 + 30 * (uint64_t)LZ_DAY_MS);
+    act(&s, "report");
+    cr_assert(!rec_id_equal(first, s.now.report));
+    act(&s, "close");
+    cr_assert(s.now.closed_ms != 0 && s.now.state == HANDLING_closed);
+    struct counters sum;
+    standing_contribution(&s.now, &sum);
+    cr_assert(sum.of[COUNTER_state_0 + HANDLING_closed] == 1 && sum.of[COUNTER_total] == 1 && sum.of[COUNTER_returns] == 1 && sum.of[COUNTER_urges] == 2);
+    cr_assert(sum.of[COUNTER_green] == 1 && sum.of[COUNTER_reporting] == 0 && sum.of[COUNTER_state_0] == 0);
+}
+
+Test(fold, counts_two_deliveries_once) {
+    static struct story s;
+    story_begin(&s, MACHINE_HANDLING);
+    const struct move_row *deliver = move_by_name(MACHINE_HANDLING, "deliver");
+    tell(&s, deliver, RECIPIENT);
+    tell(&s, deliver, RECIPIENT)->epoch = 2;                       /* a restored store wrote it again, neither follows the other */
+    fold(&s);
+    cr_assert(s.now.state == HANDLING_delivered && s.now.effective == 1 && s.now.overtaken == 1);
+    cr_assert(s.trace[0] == 1 && s.trace[1] == 2, "the earlier one");
+    act(&s, "sign");
+}
+
+Test(fold, of_a_ruling_on_an_old_report_is_without_effect) {
+    static struct story s;
+    for (int k = 0; k < 2; k++) {
+        story_begin(&s, MACHINE_HANDLING);
+        act(&s, "deliver");
+        act(&s, "sign");
+        act(&s, "report");
+        struct rec_id old = s.now.report;
+        act(&s, "return");
+        act(&s, "report");
+        struct record *ruling = tell(&s, move_by_name(MACHINE_HANDLING, k ? "close" : "return"), ISSUER);
+        ruling->of.move.report = old;
+        fold(&s);
+        cr_assert(s.trace[s.n - 1] == 2 && s.now.state == HANDLING_reported, "it answers a report that is not the last");
+        ruling->of.move.report = s.now.report;
+        fold(&s);
+        cr_assert_eq(s.now.state, k ? HANDLING_closed : HANDLING_returned);
+    }
+}
+
+Test(fold, puts_the_higher_tier_first_between_concurrent_moves) {
+    static struct story s;
+    story_begin(&s, MACHINE_HANDLING);
+    act(&s, "deliver");
+    act(&s, "sign");
+    struct rec_id head = s.now.head;
+    tell(&s, move_by_name(MACHINE_HANDLING, "report"), RECIPIENT);
+    struct record *withdraw = tell(&s, move_by_name(MACHINE_HANDLING, "withdraw"), ISSUER);
+    cr_assert(rec_id_equal(withdraw->of.move.follows, head), "both follow the signing");
+    fold(&s);
+    cr_assert(s.now.state == HANDLING_withdrawn && s.trace[2] == 2 && s.trace[3] == 1, "the report is overtaken and stays in the trace");
+    cr_assert(s.now.overtaken == 1 && s.now.reported_ms == 0);
+}
+
+Test(fold, obeys_what_follows_what_before_rank) {
+    static struct story s;
+    story_begin(&s, MACHINE_HANDLING);
+    act(&s, "deliver");
+    act(&s, "sign");
+    act(&s, "report");
+    act(&s, "close");                                              /* the issuer's, yet behind the report that it follows */
+    for (size_t i = 0; i < s.n / 2; i++) { struct record t = s.moves[i]; s.moves[i] = s.moves[s.n - 1 - i]; s.moves[s.n - 1 - i] = t; }
+    fold(&s);
+    cr_assert(s.now.state == HANDLING_closed && s.now.effective == 4);
+}
+
+Test(fold, lets_a_move_wait_for_the_one_it_follows) {
+    static struct story s;
+    story_begin(&s, MACHINE_HANDLING);
+    act(&s, "deliver");
+    act(&s, "sign");
+    act(&s, "start");
+    struct record sign = s.moves[1];
+    s.moves[1] = s.moves[2];
+    s.n = 2;
+    fold(&s);
+    cr_assert(s.now.state == HANDLING_delivered && s.trace[1] == 0 && s.now.overtaken == 0, "start waits");
+    s.moves[s.n++] = sign;
+    fold(&s);
+    cr_assert(s.now.state == HANDLING_handling && s.now.effective == 3);
+}
+
+Test(fold, gives_a_problem_to_whom_it_was_passed) {
+    static struct story s;
+    story_begin(&s, MACHINE_PROBLEM);
+    cr_assert_eq(s.now.owner, RECIPIENT);
+    struct record *nowhere = tell(&s, move_by_name(MACHINE_PROBLEM, "escalate"), RECIPIENT);
+    nowhere->of.move.to_unit = RECIPIENT;
+    fold(&s);
+    cr_assert(s.trace[0] == 2 && s.now.owner == RECIPIENT, "to itself");
+    s.n = 0;
+    fold(&s);
+    act(&s, "escalate");
+    cr_assert(s.now.owner == ISSUER && s.now.state == PROBLEM_escalated);
+    tell(&s, move_by_name(MACHINE_PROBLEM, "accept"), RECIPIENT);
+    fold(&s);
+    cr_assert(s.trace[1] == 2 && s.now.state == PROBLEM_escalated, "its finder has no more say in it");
+    act(&s, "accept");
+    act(&s, "assign");
+    cr_assert_eq(s.now.handler, SIBLING);
+    tell(&s, move_by_name(MACHINE_PROBLEM, "handle"), SIBLING);
+    fold(&s);
+    cr_assert(s.now.state == PROBLEM_handling, "who was charged with it handles it");
+    struct record *urge = tell(&s, move_by_name(MACHINE_PROBLEM, "urge"), ABOVE);
+    fold(&s);
+    cr_assert(s.now.urges == 1 && urge->tier < s.subject.tier, "whoever is above may urge");
+    act(&s, "escalate");
+    cr_assert(s.now.owner == ABOVE && s.now.handler == 0);
+}
+
+Test(fold, counts_the_daemons_urge_once_a_day) {
+    static struct story s;
+    story_begin(&s, MACHINE_HANDLING);
+    const struct move_row *urge = move_by_name(MACHINE_HANDLING, "urge");
+    for (int i = 0; i < 6; i++) {
+        struct record *m = tell(&s, urge, ISSUER);
+        m->author = str("linzhangd");
+        m->written_ms = T0 + (uint64_t)(i / 3) * LZ_DAY_MS + (uint64_t)i;
+        fold(&s);
+    }
+    cr_assert(s.now.urges == 2 && s.now.overtaken == 4 && s.now.urged_on == 20220426);
+    tell(&s, urge, ISSUER);
+    tell(&s, urge, ISSUER)->epoch = 3;
+    fold(&s);
+    cr_assert_eq(s.now.urges, 4, "a clerk may urge as often as a clerk likes");
+}
+
+static bool same_standing(const struct standing *a, const struct standing *b) {
+    return a->state == b->state && a->owner == b->owner && a->handler == b->handler && a->since_ms == b->since_ms && a->delivered_ms == b->delivered_ms &&
+           a->signed_ms == b->signed_ms && a->reported_ms == b->reported_ms && a->closed_ms == b->closed_ms && a->due_ms == b->due_ms &&
+           a->returns == b->returns && a->urges == b->urges && a->effective == b->effective && a->overtaken == b->overtaken &&
+           a->urged_on == b->urged_on && rec_id_equal(a->head, b->head) && rec_id_equal(a->report, b->report);
+}
+
+/* Moves as they could come from anywhere: any row, any actor, following anything or something that is not here. */
+static void random_story(struct story *s, enum machine machine) {
+    static const uint32_t actors[] = { ISSUER, RECIPIENT, SIBLING, ABOVE };
+    story_begin(s, machine);
+    for (size_t n = 4 + dice(20); s->n < n; ) {
+        const struct move_row *row = move_at(dice(move_count()));
+        if (row->machine != machine && dice(8)) continue;
+        struct record *m = tell(s, row, dice(4) ? actor(s, row) : actors[dice(4)]);
+        if (m->origin == 0) m->origin = RECIPIENT;
+        m->stamp = 100 + dice(50);
+        m->epoch = (uint32_t)s->n;                                  /* ids stay different */
+        m->author = dice(3) ? str("clerk") : str("linzhangd");
+        if (dice(3) == 0 && s->n > 1) m->of.move.follows = record_id(&s->moves[dice(s->n - 1)]);
+        if (dice(6) == 0) m->of.move.follows = (struct rec_id){ 0 };
+        if (dice(12) == 0) m->of.move.follows = (struct rec_id){ RECIPIENT, KIND_move, 9999, 9 };
+        if (dice(6) == 0 && s->n > 1) m->of.move.report = record_id(&s->moves[dice(s->n - 1)]);
+        fold(s);
+    }
+}
+
+Test(fold, does_not_depend_on_the_order_of_arrival) {
+    static struct story s, t;
+    size_t effective = 0, overtaken = 0, waiting = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        dice_state = seed * 0x9E3779B97F4A7C15ull;
+        random_story(&s, (enum machine)(MACHINE_HANDLING + seed % 3));
+        effective += s.now.effective;
+        overtaken += s.now.overtaken;
+        waiting += s.n - s.now.effective - s.now.overtaken;
+        t = s;
+        for (int round = 0; round < 50; round++) {
+            for (size_t i = t.n; i > 1; i--) {
+                size_t k = (size_t)dice(i);
+                struct record swap = t.moves[i - 1];
+                t.moves[i - 1] = t.moves[k];
+                t.moves[k] = swap;
+            }
+            fold(&t);
+            cr_assert(same_standing(&s.now, &t.now), "seed %u, round %d", (unsigned)seed, round);
+            for (size_t i = 0; i < t.n; i++)
+                for (size_t k = 0; k < s.n; k++)
+                    if (rec_id_equal(record_id(&t.moves[i]), record_id(&s.moves[k]))) cr_assert_eq(t.trace[i], s.trace[k], "seed %u", (unsigned)seed);
+        }
+    }
+    cr_assert(effective > 300 && overtaken > 300 && waiting > 100, "the sets are of all sorts: %zu %zu %zu", effective, overtaken, waiting);
+}
+
+/* ---- nodes ---- */
+struct node {
+    uint32_t unit, parent;
+    struct store *store;
+    struct flow *flow;
+    struct roster *roster;
+    char path[96];
+};
+static char dir[64];
+static struct arena *arena;
+static struct units *units;
+static struct calendar *calendar;
+static struct node city, county, sibling, province;
+static uint64_t wall;
+static struct lz_fail fail;
+static const struct flow_settings settings = { .sign_days = 2, .sign_urgent_hours = 4, .reminder_days = 5, .letter_days = 15, .accept_days = 1,
+                                               .handle_days = 15, .blue_days = 3, .yellow_points = 10, .red_points = 30, .urge_after_days = 3,
+                                               .offer_after_days = 5, .rollup_interval_ms = 1000 };
+
+static void enrol(struct node *n, uint32_t code) {
+    uint32_t subtree[256];
+    uint8_t key[32] = { 1 };
+    lz_put32(key + 4, code);
+    size_t count = units_below(units, code, true, subtree, LZ_COUNT(subtree));
+    cr_assert_eq(roster_add(n->roster, code, key, subtree, count, &fail), LZ_ok, "%s", fail.text);
+}
+static void start(struct node *n, uint32_t unit, uint32_t parent) {
+    *n = (struct node){ .unit = unit, .parent = parent, .roster = roster_create() };
+    static int count;
+    snprintf(n->path, sizeof n->path, "%s/%u-%d", dir, unit, count++);
+    struct store_options so = { .path = n->path, .unit = unit, .map_bytes = 64 << 20, .no_sync = true };
+    cr_assert_eq(store_open(&n->store, &so, &fail), LZ_ok, "%s", fail.text);
+    store_set_arena(n->store, arena);
+    struct flow_options fo = { .store = n->store, .roster = n->roster, .units = units, .calendar = calendar, .unit = unit, .parent = parent,
+                               .tier = tier_of(unit), .settings = settings };
+    n->flow = flow_create(&fo);
+    static uint8_t starts;
+    store_begin_epoch(n->store, (struct epoch){ { 1, ++starts } });
+    cr_assert_eq(store_commit(n->store), LZ_ok);
+}
+static void stop(struct node *n) {
+    flow_destroy(&n->flow);
+    store_close(&n->store);
+    roster_destroy(&n->roster);
+}
+static void begin(struct node *n) {
+    store_abort(n->store);
+    store_forget_fresh(n->store);
+    arena_reset(arena);
+    flow_begin(n->flow, (struct lz_now){ wall - T0 + 1000, wall }, arena);
+}
+static void end(struct node *n) {
+    flow_settle(n->flow);
+    cr_assert_eq(store_commit(n->store), LZ_ok);
+    flow_committed(n->flow);
+    store_forget_fresh(n->store);
+    flow_forget(n->flow);
+}
+static void pause_(struct node *n) { begin(n); end(n); }
+
+static void open_world(void) {
+    static char text[64 * 1024];
+    snprintf(dir, sizeof dir, "/tmp/linzhang-flow-XXXXXX");
+    cr_assert(mkdtemp(dir));
+    lz_log_level(LZ_ERROR);
+    FILE *f = fopen("deploy/data/divisions-henan.tsv", "rb");
+    cr_assert(f, "tests run from the root of the project");
+    size_t len = fread(text, 1, sizeof text, f);
+    fclose(f);
+    units = units_create();
+    cr_assert_eq(units_load(units, lz_bytes_of(text, len), &fail), LZ_ok, "%s", fail.text);
+    calendar = calendar_create();
+    arena = arena_create(192 << 20);
+    wall = T0;
+    start(&province, ABOVE, 0);
+    start(&city, ISSUER, ABOVE);
+    start(&county, RECIPIENT, ISSUER);
+    start(&sibling, SIBLING, ISSUER);
+    enrol(&province, ISSUER);
+    enrol(&city, RECIPIENT);
+    enrol(&city, SIBLING);
+}
+static void close_world(void) {
+    stop(&province);
+    stop(&city);
+    stop(&county);
+    stop(&sibling);
+    units_destroy(&units);
+    calendar_destroy(&calendar);
+    arena_destroy(&arena);
+    char command[96];
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    cr_assert_eq(system(command), 0);
+}
+TestSuite(submit, .init = open_world, .fini = close_world);
+TestSuite(life, .init = open_world, .fini = close_world);
+TestSuite(deadline, .init = open_world, .fini = close_world);
+TestSuite(sums, .init = open_world, .fini = close_world);
+
+/* In a turn of its own. */
+static enum lz_err submit(struct node *n, struct record draft, struct rec_id *id) {
+    struct rec_id mine = { 0 };
+    fail = (struct lz_fail){ 0 };
+    begin(n);
+    enum lz_err err = flow_submit(n->flow, &draft, str("clerk"), (struct lz_bytes){ 0 }, 0, &mine, &fail);
+    end(n);
+    if (id) *id = mine;
+    return err;
+}
+static struct record directive(uint16_t kind, const char *number, uint64_t due_ms, uint32_t *targets, size_t n) {
+    struct record d = { .kind = kind, .targets = targets, .n_targets = n };
+    d.of.directive = (struct directive){ .number = str(number), .title = str("题目"), .due_ms = due_ms };
+    if (number[0]) cr_assert(number_parse(d.of.directive.number, &d.of.directive.year, &d.of.directive.serial));
+    return d;
+}
+static struct rec_id issue(struct node *n, uint16_t kind, uint64_t due_ms, uint32_t to) {
+    struct rec_id id;
+    uint32_t targets[] = { to };
+    cr_assert_eq(submit(n, directive(kind, "", due_ms, targets, 1), &id), LZ_ok, "%s", fail.text);
+    return id;
+}
+static enum lz_err move_now(struct node *n, struct rec_id subject, const char *name, uint32_t unit, uint64_t due_ms) {
+    struct record d = { .kind = KIND_move, .subject = subject };
+    d.of.move = (struct move){ .move = number_of(kind_row(subject.kind)->machine, name), .unit = unit, .text = str("说明"), .due_ms = due_ms };
+    if (strcmp(name, "assign") == 0) { d.of.move.unit = 0; d.of.move.to_unit = unit; }
+    return submit(n, d, NULL);
+}
+static void do_move(struct node *n, struct rec_id subject, const char *name, uint32_t unit) {
+    cr_assert_eq(move_now(n, subject, name, unit, wall + 30 * (uint64_t)LZ_DAY_MS), LZ_ok, "%s: %s", name, fail.text);
+}
+static enum lz_err report_progress(struct node *n, struct rec_id subject, uint32_t as_of, int64_t numerator, int64_t denominator) {
+    struct record d = { .kind = KIND_progress, .subject = subject };
+    d.of.progress = (struct progress){ as_of, numerator, denominator, str("进展") };
+    return submit(n, d, NULL);
+}
+static struct rec_id find_problem(struct node *n) {
+    struct record d = { .kind = KIND_problem };
+    struct rec_id id;
+    d.of.problem = (struct problem){ .title = str("毁林"), .class = 4, .severity = 1 };
+    cr_assert_eq(submit(n, d, &id), LZ_ok, "%s", fail.text);
+    return id;
+}
+static struct standing standing(struct node *n, struct rec_id subject, uint32_t unit) {
+    struct standing s = { 0 };
+    begin(n);
+    cr_assert(flow_standing(n->flow, subject, unit, &s));
+    store_abort(n->store);
+    flow_forget(n->flow);
+    return s;
+}
+static struct counters sum_of(struct node *n, uint16_t kind, struct rec_id subject, uint32_t unit) {
+    struct counters c = { { 0 } };
+    begin(n);
+    flow_rollup(n->flow, kind, subject, unit, &c);
+    store_abort(n->store);
+    flow_forget(n->flow);
+    return c;
+}
+static void must_verify(struct node *n) {
+    struct verify v;
+    begin(n);
+    flow_verify(n->flow, &v);
+    cr_assert_eq(v.differences, 0, "%u: %.*s", n->unit, (int)v.first.len, (const char *)v.first.data);
+    store_abort(n->store);
+    flow_forget(n->flow);
+}
+
+/* Everything that stands in one feed of a node lands at another, whether it has it already or not. */
+static void carry(struct node *from, uint32_t scope, struct node *to) {
+    for (uint8_t lane = 0; lane < LANE_COUNT; lane++) {
+        struct lz_bytes *list;
+        uint64_t position;
+        begin(from);
+        size_t n = store_feed_read(from->store, arena, (struct feed_id){ scope, lane }, 0, 1 << 20, &list, &position);
+        uint8_t **copies = malloc((n + 1) * sizeof *copies);
+        size_t *lens = malloc((n + 1) * sizeof *lens);
+        for (size_t i = 0; i < n; i++) {
+            lens[i] = list[i].len;
+            copies[i] = malloc(list[i].len);
+            memcpy(copies[i], list[i].data, list[i].len);
+        }
+        store_abort(from->store);
+        begin(to);
+        for (size_t i = 0; i < n; i++) {
+            struct record r;
+            cr_assert_eq(record_decode(arena, lz_bytes_of(copies[i], lens[i]), &r, &fail), LZ_ok);
+            enum lz_err err = flow_land(to->flow, &r, LAND_PEER);
+            cr_assert(err == LZ_ok || err == LZ_already, "%s", lz_err_name(err));
+        }
+        end(to);
+        for (size_t i = 0; i < n; i++) free(copies[i]);
+        free(copies);
+        free(lens);
+    }
+}
+static void exchange(struct node *parent, struct node *child) {
+    for (int i = 0; i < 2; i++) {
+        carry(parent, SCOPE_ALL, child);
+        carry(parent, child->unit, child);
+        carry(child, SCOPE_UP, parent);
+    }
+}
+/* Lets time pass at a node: whatever falls due happens when it does. */
+static void advance(struct node *n, uint64_t until) {
+    for (int i = 0; i < 2000; i++) {
+        begin(n);
+        uint64_t next = flow_next_due(n->flow);
+        store_abort(n->store);
+        if (next > until) break;
+        if (next > wall) wall = next;
+        pause_(n);
+        cr_assert_lt(i, 1999, "it never comes to rest");
+    }
+    wall = until;
+    pause_(n);
+}
+static uint64_t day(uint32_t date, int hour) { return lz_date_start_ms(date) + (uint64_t)hour * LZ_HOUR_MS; }
+
+/* ---- submitting ---- */
+Test(submit, a_directive_lands_and_is_watched_over) {
+    uint32_t targets[] = { SIBLING, RECIPIENT, SIBLING };
+    struct rec_id id;
+    cr_assert_eq(submit(&city, directive(KIND_task, "焦林长办〔2022〕6号", 0, targets, 3), &id), LZ_ok, "%s", fail.text);
+    begin(&city);
+    struct record r;
+    cr_assert(flow_record(city.flow, id, &r));
+    cr_assert(r.n_targets == 2 && r.targets[0] == RECIPIENT && r.targets[1] == SIBLING, "sorted, each once");
+    cr_assert(r.origin == ISSUER && r.tier == TIER_CITY && r.lane == LANE_ROUTINE && r.written_ms == wall && r.of.directive.serial == 6);
+    const uint32_t *recipients;
+    cr_assert_eq(flow_recipients(city.flow, &r, &recipients), 2);
+    store_abort(city.store);
+    cr_assert_eq(standing(&city, id, RECIPIENT).state, HANDLING_issued);
+    cr_assert_eq(standing(&city, id, SIBLING).state, HANDLING_issued);
+    cr_assert_eq(store_tip(city.store, (struct feed_id){ RECIPIENT, LANE_ROUTINE }) > 0, true);
+    cr_assert_eq(store_tip(city.store, (struct feed_id){ SCOPE_ALL, LANE_ROUTINE }), 0);
+    store_abort(city.store);
+    must_verify(&city);
+}
+
+Test(submit, what_is_wrong_with_a_directive_is_said) {
+    uint32_t own[] = { ISSUER }, stranger[] = { 410102 }, good[] = { RECIPIENT };
+    cr_assert_eq(submit(&city, directive(KIND_task, "", 0, own, 0), NULL), LZ_bad_argument);
+    cr_assert_eq(submit(&city, directive(KIND_task, "", 0, own, 1), NULL), LZ_unknown_unit);
+    cr_assert_eq(submit(&city, directive(KIND_task, "", 0, stranger, 1), NULL), LZ_unknown_unit);
+    cr_assert(strstr(fail.text, "410102"), "%s", fail.text);
+    cr_assert_eq(submit(&city, directive(KIND_task, "", wall, good, 1), NULL), LZ_bad_date);
+    struct record secret = directive(KIND_task, "", 0, good, 1);
+    secret.sensitivity = 2;
+    cr_assert_eq(submit(&city, secret, NULL), LZ_secret_refused);
+    struct record rollup = { .kind = KIND_rollup }, unknown = { .kind = 99 }, nameless = { .kind = KIND_chief };
+    cr_assert_eq(submit(&city, rollup, NULL), LZ_not_allowed);
+    cr_assert_eq(submit(&city, unknown, NULL), LZ_unknown_kind);
+    cr_assert_eq(submit(&city, nameless, NULL), LZ_bad_argument);
+    struct store_counts counts;
+    store_count(city.store, &counts);
+    cr_assert_eq(counts.entries[TABLE_record], 0);
+    store_abort(city.store);
+}
+
+Test(submit, a_number_serves_once) {
+    uint32_t to[] = { RECIPIENT };
+    struct rec_id first;
+    cr_assert_eq(submit(&city, directive(KIND_supervision_letter, "焦林长督〔2022〕3号", 0, to, 1), &first), LZ_ok);
+    cr_assert_eq(submit(&city, directive(KIND_supervision_letter, "焦林长督[2022]3号", 0, to, 1), NULL), LZ_number_used);
+    char id[REC_ID_TEXT];
+    rec_id_print_short(first, id);
+    cr_assert(strstr(fail.text, id) && strstr(fail.text, "督办函"), "%s", fail.text);
+    cr_assert_eq(submit(&city, directive(KIND_supervision_letter, "焦林长督〔2022〕4号", 0, to, 1), NULL), LZ_ok);
+    cr_assert_eq(submit(&city, directive(KIND_supervision_letter, "焦林长督〔2023〕3号", 0, to, 1), NULL), LZ_ok);
+    cr_assert_eq(submit(&city, directive(KIND_task, "焦林长督〔2022〕3号", 0, to, 1), NULL), LZ_ok, "kinds count for themselves");
+}
+
+Test(submit, a_lane_may_be_more_urgent_and_not_less) {
+    uint32_t to[] = { RECIPIENT };
+    static const uint8_t want[LANE_COUNT][2] = { { LANE_FLASH, LANE_URGENT }, { LANE_URGENT, LANE_URGENT }, { LANE_ROUTINE, LANE_URGENT }, { LANE_BULK, LANE_URGENT } };
+    for (size_t i = 1; i < LANE_COUNT; i++) {
+        struct rec_id id;
+        struct record d = directive(KIND_general_order, "", 0, to, 1), r;
+        d.lane = want[i][0];
+        cr_assert_eq(submit(&city, d, &id), LZ_ok);
+        begin(&city);
+        cr_assert(flow_record(city.flow, id, &r));
+        cr_assert_eq(r.lane, want[i][1]);
+        store_abort(city.store);
+    }
+    struct record d = directive(KIND_task, "", 0, to, 1), r;
+    struct rec_id id;
+    d.lane = LANE_URGENT;
+    cr_assert_eq(submit(&city, d, &id), LZ_ok);
+    begin(&city);
+    cr_assert(flow_record(city.flow, id, &r) && r.lane == LANE_URGENT);
+    store_abort(city.store);
+}
+
+Test(submit, an_illegal_move_names_the_legal_ones) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
+    exchange(&city, &county);
+    cr_assert_eq(standing(&county, id, RECIPIENT).state, HANDLING_delivered, "it arrived, and the daemon says so by itself");
+    cr_assert_eq(standing(&city, id, RECIPIENT).state, HANDLING_delivered);
+    cr_assert_eq(move_now(&county, id, "report", 0, 0), LZ_illegal_move);
+    cr_assert(strstr(fail.text, "已送达") && strstr(fail.text, "签收 sign") && strstr(fail.text, "申请延期 ask_extension"), "%s", fail.text);
+    cr_assert(!strstr(fail.text, "urge") && !strstr(fail.text, "deliver"), "what others do is not offered: %s", fail.text);
+    cr_assert_eq(move_now(&city, id, "close", RECIPIENT, 0), LZ_illegal_move);
+    cr_assert(strstr(fail.text, "催办 urge") && strstr(fail.text, "撤回 withdraw"), "%s", fail.text);
+    cr_assert_eq(move_now(&county, id, "close", 0, 0), LZ_not_allowed);
+    cr_assert_eq(move_now(&city, id, "sign", RECIPIENT, 0), LZ_not_allowed);
+    cr_assert_eq(move_now(&city, id, "urge", SIBLING, 0), LZ_unknown_unit, "it was not sent to that one");
+    cr_assert_eq(move_now(&sibling, id, "sign", 0, 0), LZ_not_found);
+    struct rec_id nothing = { ISSUER, KIND_task, 1, 1 };
+    cr_assert_eq(move_now(&city, nothing, "urge", RECIPIENT, 0), LZ_not_found);
+}
+
+Test(submit, a_move_has_what_it_needs) {
+    uint32_t both[] = { RECIPIENT, SIBLING };
+    struct rec_id id;
+    cr_assert_eq(submit(&city, directive(KIND_task, "", 0, both, 2), &id), LZ_ok);
+    exchange(&city, &county);
+    cr_assert_eq(move_now(&city, id, "urge", 0, 0), LZ_bad_argument, "to whom?");
+    do_move(&county, id, "sign", 0);
+    struct record d = { .kind = KIND_move, .subject = id };
+    d.of.move.move = number_of(MACHINE_HANDLING, "report");
+    cr_assert_eq(submit(&county, d, NULL), LZ_bad_argument, "a report without a text");
+    cr_assert_eq(move_now(&county, id, "ask_extension", 0, wall), LZ_bad_date);
+    cr_assert_eq(move_now(&county, id, "ask_extension", 0, wall + LZ_DAY_MS), LZ_ok);
+    struct rec_id letter = issue(&city, KIND_supervision_letter, wall + LZ_DAY_MS, RECIPIENT);
+    exchange(&city, &county);
+    wall += 2 * (uint64_t)LZ_DAY_MS;
+    cr_assert_eq(move_now(&county, letter, "ask_extension", 0, wall + LZ_DAY_MS), LZ_illegal_move, "the day has passed");
+    cr_assert_eq(move_now(&city, letter, "extend", RECIPIENT, wall + LZ_DAY_MS), LZ_ok);
+    cr_assert_eq(standing(&city, letter, RECIPIENT).due_ms, wall + LZ_DAY_MS);
+}
+
+Test(submit, asked_again_gives_the_answer_that_came_back) {
+    struct rec_id id, again;
+    begin(&county);
+    struct record d = { .kind = KIND_problem }, r;
+    d.of.problem.title = str("毁林");
+    cr_assert_eq(flow_submit(county.flow, &d, str("clerk"), str("0123456789abcdef"), 2, &id, &fail), LZ_ok);
+    uint8_t copy[1024];
+    size_t len = d.envelope.len;
+    memcpy(copy, d.envelope.data, len);
+    end(&county);
+    struct node lost;
+    start(&lost, RECIPIENT, ISSUER);
+    begin(&lost);
+    cr_assert_eq(record_decode(arena, lz_bytes_of(copy, len), &r, &fail), LZ_ok);
+    cr_assert_eq(flow_land(lost.flow, &r, LAND_RECLAIM), LZ_ok);
+    cr_assert_eq(flow_land(lost.flow, &r, LAND_RECLAIM), LZ_already);
+    end(&lost);
+    cr_assert_geq(store_last_stamp(lost.store), id.stamp, "no stamp is given twice");
+    begin(&lost);
+    cr_assert_eq(flow_submit(lost.flow, &d, str("clerk"), str("0123456789abcdef"), 2, &again, &fail), LZ_ok);
+    cr_assert(rec_id_equal(id, again));
+    cr_assert_eq(flow_submit(lost.flow, &d, str("clerk"), str("0123456789abcdef"), 3, &again, &fail), LZ_ok);
+    cr_assert(!rec_id_equal(id, again));
+    end(&lost);
+    stop(&lost);
+}
+
+/* ---- lives ---- */
+Test(life, of_a_task) {
+    struct rec_id id = issue(&city, KIND_task, day(20220630, 0), RECIPIENT);
+    exchange(&city, &county);
+    cr_assert_eq(report_progress(&county, id, 20220425, 1, 10), LZ_illegal_move, "first it must be signed");
+    do_move(&county, id, "sign", 0);
+    cr_assert_eq(report_progress(&county, id, 20220426, 1, 10), LZ_bad_date, "tomorrow");
+    cr_assert_eq(report_progress(&county, id, 20220425, 3, 10), LZ_ok, "%s", fail.text);
+    struct standing s = standing(&county, id, RECIPIENT);
+    cr_assert(s.state == HANDLING_handling && s.n_progress == 1 && s.numerator == 3, "the first progress starts it");
+    cr_assert_eq(s.effective, 3);
+    wall += LZ_DAY_MS;
+    cr_assert_eq(report_progress(&county, id, 20220426, 5, 10), LZ_ok);
+    cr_assert_eq(report_progress(&county, id, 20220424, 2, 10), LZ_ok, "a report on an earlier day is counted, the later day stands");
+    s = standing(&county, id, RECIPIENT);
+    cr_assert(s.n_progress == 3 && s.numerator == 5 && s.as_of == 20220426 && s.effective == 3);
+    exchange(&city, &county);
+    do_move(&county, id, "report", 0);
+    exchange(&city, &county);
+    struct standing above = standing(&city, id, RECIPIENT);
+    s = standing(&county, id, RECIPIENT);
+    cr_assert(above.state == HANDLING_reported && same_standing(&above, &s) && above.n_progress == 3 && above.numerator == 5);
+    do_move(&city, id, "return", RECIPIENT);
+    exchange(&city, &county);
+    cr_assert_eq(report_progress(&county, id, 20220426, 10, 10), LZ_ok, "%s", fail.text);
+    do_move(&county, id, "report", 0);
+    exchange(&city, &county);
+    do_move(&city, id, "close", RECIPIENT);
+    exchange(&city, &county);
+    s = standing(&county, id, RECIPIENT);
+    cr_assert(s.state == HANDLING_closed && s.returns == 1 && s.overtaken == 0);
+    cr_assert_eq(report_progress(&county, id, 20220426, 10, 10), LZ_illegal_move);
+    must_verify(&city);
+    must_verify(&county);
+}
+
+Test(life, of_a_problem_through_two_tiers) {
+    struct rec_id id = find_problem(&county), nothing = { 0 };
+    exchange(&city, &county);
+    cr_assert_eq(standing(&city, id, 0).owner, RECIPIENT);
+    cr_assert_eq(move_now(&city, id, "accept", 0, 0), LZ_not_allowed, "it is the county's, as yet");
+    do_move(&county, id, "escalate", 0);
+    cr_assert_eq(store_tip(county.store, (struct feed_id){ SCOPE_UP, LANE_URGENT }) > 0, true, "an escalated problem overtakes the backlog");
+    store_abort(county.store);
+    exchange(&city, &county);
+    do_move(&city, id, "accept", 0);
+    cr_assert_eq(move_now(&city, id, "assign", 410804, 0), LZ_unknown_unit);
+    do_move(&city, id, "assign", SIBLING);
+    exchange(&city, &sibling);
+    cr_assert_eq(standing(&sibling, id, 0).handler, SIBLING, "the problem came down in full to whom it was assigned");
+    do_move(&sibling, id, "handle", 0);
+    do_move(&sibling, id, "feedback", 0);
+    cr_assert_eq(move_now(&sibling, id, "verify", 0, 0), LZ_not_allowed);
+    exchange(&city, &sibling);
+    do_move(&city, id, "verify", 0);
+    do_move(&city, id, "close", 0);
+    exchange(&city, &sibling);
+    exchange(&city, &county);
+    struct standing a = standing(&city, id, 0), b = standing(&county, id, 0), c = standing(&sibling, id, 0);
+    cr_assert(a.state == PROBLEM_closed && same_standing(&a, &b) && same_standing(&a, &c) && a.overtaken == 0);
+    cr_assert_eq(sum_of(&county, KIND_problem, nothing, 0).of[COUNTER_state_0 + PROBLEM_closed], 1);
+    cr_assert_eq(sum_of(&sibling, KIND_problem, nothing, 0).of[COUNTER_total], 0, "it is counted where it was found");
+    cr_assert_eq(sum_of(&city, KIND_problem, nothing, 0).of[COUNTER_total], 1);
+    must_verify(&city);
+    must_verify(&county);
+    must_verify(&sibling);
+}
+
+Test(life, of_an_emergency) {
+    struct record d = { .kind = KIND_emergency };
+    struct rec_id id;
+    d.of.emergency = (struct emergency){ .title = str("火情"), .class = 1 };
+    cr_assert_eq(submit(&county, d, &id), LZ_ok);
+    exchange(&city, &county);
+    exchange(&province, &city);
+    cr_assert_eq(move_now(&city, id, "update", 0, 0), LZ_not_allowed);
+    do_move(&county, id, "update", 0);
+    do_move(&county, id, "update", 0);
+    do_move(&county, id, "end", 0);
+    exchange(&city, &county);
+    exchange(&province, &city);
+    cr_assert_eq(standing(&province, id, 0).state, EMERGENCY_ended, "it reaches the top");
+    do_move(&county, id, "review", 0);
+    cr_assert_eq(move_now(&county, id, "update", 0, 0), LZ_illegal_move);
+}
+
+/* What belongs to one task, in every order that it can come in, at an issuer that lost its store. */
+static void permute(size_t *order, size_t n, size_t k, void (*visit)(const size_t *, void *), void *context) {
+    if (k == n) { visit(order, context); return; }
+    for (size_t i = k; i < n; i++) {
+        size_t t = order[k]; order[k] = order[i]; order[i] = t;
+        permute(order, n, k + 1, visit, context);
+        t = order[k]; order[k] = order[i]; order[i] = t;
+    }
+}
+enum { PARTS = 5 };
+static struct { uint8_t bytes[512]; size_t len; } parts[PARTS];
+static struct standing truth;
+static struct rec_id the_task;
+static size_t orders;
+static void land_in_order(const size_t *order, void *context) {
+    (void)context;
+    if (orders++ % 4) return;                                      /* 30 of the 120 */
+    struct node n;
+    start(&n, ISSUER, ABOVE);
+    enrol(&n, RECIPIENT);
+    for (size_t i = 0; i < PARTS; i++) {
+        if (i == 0 || i == 2) begin(&n);                            /* two turns */
+        struct record r;
+        cr_assert_eq(record_decode(arena, lz_bytes_of(parts[order[i]].bytes, parts[order[i]].len), &r, &fail), LZ_ok);
+        cr_assert_eq(flow_land(n.flow, &r, r.origin == ISSUER ? LAND_RECLAIM : LAND_PEER), LZ_ok);
+        cr_assert_eq(flow_land(n.flow, &r, LAND_PEER), LZ_already);
+        if (i == 1 || i + 1 == PARTS) end(&n);
+    }
+    struct standing s = standing(&n, the_task, RECIPIENT);
+    cr_assert(same_standing(&s, &truth) && s.n_progress == 1);
+    must_verify(&n);
+    stop(&n);
+}
+
+Test(life, is_the_same_in_whatever_order_its_records_come) {
+    struct rec_id id = issue(&city, KIND_task, day(20220630, 0), RECIPIENT);
+    the_task = id;
+    exchange(&city, &county);
+    do_move(&county, id, "sign", 0);
+    cr_assert_eq(report_progress(&county, id, 20220425, 3, 10), LZ_ok);
+    exchange(&city, &county);
+    truth = standing(&city, id, RECIPIENT);
+    cr_assert(truth.state == HANDLING_handling && truth.n_progress == 1);
+    begin(&city);
+    struct record *moves;
+    size_t n = flow_moves(city.flow, id, RECIPIENT, &moves), at = 0;
+    cr_assert_eq(n, 3);
+    struct stored stored;
+    cr_assert(store_record_get(city.store, key_id(id), &stored));
+    memcpy(parts[at].bytes, stored.envelope.data, parts[at].len = stored.envelope.len);
+    at++;
+    for (size_t i = 0; i < n; i++, at++) memcpy(parts[at].bytes, moves[i].envelope.data, parts[at].len = moves[i].envelope.len);
+    struct key key = key_record(RECIPIENT, KIND_progress, (struct lz_bytes){ 0 }, 0, 0);
+    struct lz_bytes v;
+    cr_assert(store_seek(city.store, TABLE_record, &key, &v) && store_record_parse(v, &stored));
+    memcpy(parts[at].bytes, stored.envelope.data, parts[at].len = stored.envelope.len);
+    store_abort(city.store);
+    size_t order[PARTS] = { 0, 1, 2, 3, 4 };
+    permute(order, PARTS, 0, land_in_order, NULL);
+    cr_assert_eq(orders, 120);
+}
+
+Test(life, of_a_register_is_that_of_its_newest) {
+    struct record d = { .kind = KIND_chief, .key = str("001") };
+    struct rec_id first, second;
+    d.of.chief.name = str("甲");
+    cr_assert_eq(submit(&county, d, &first), LZ_ok);
+    uint8_t old[512];
+    struct stored stored;
+    cr_assert(store_record_get(county.store, key_record(RECIPIENT, KIND_chief, str("001"), 0, 0), &stored));
+    size_t len = stored.envelope.len;
+    memcpy(old, stored.envelope.data, len);
+    store_abort(county.store);
+    d.of.chief.name = str("乙");
+    cr_assert_eq(submit(&county, d, &second), LZ_ok);
+    exchange(&city, &county);
+    struct record r;
+    begin(&city);
+    cr_assert_eq(record_decode(arena, lz_bytes_of(old, len), &r, &fail), LZ_ok);
+    cr_assert_eq(flow_land(city.flow, &r, LAND_PEER), LZ_already, "an older one comes late");
+    end(&city);
+    cr_assert(store_record_get(city.store, key_record(RECIPIENT, KIND_chief, str("001"), 0, 0), &stored));
+    begin(&city);
+    cr_assert(store_record_get(city.store, key_record(RECIPIENT, KIND_chief, str("001"), 0, 0), &stored));
+    cr_assert_eq(record_decode(arena, stored.envelope, &r, &fail), LZ_ok);
+    cr_assert(r.stamp == second.stamp && lz_bytes_equal(r.of.chief.name, str("乙")));
+    store_abort(city.store);
+}
+
+/* ---- deadlines ---- */
+Test(deadline, colours_follow_the_calendar) {
+    struct rec_id id = issue(&city, KIND_supervision_letter, day(20220630, 9), RECIPIENT);    /* a Thursday */
+    exchange(&city, &county);
+    do_move(&county, id, "sign", 0);
+    exchange(&city, &county);
+    static const struct { uint32_t date; int hour; enum colour colour; } steps[] = {
+        { 20220624, 23, COLOUR_GREEN }, { 20220627, 8, COLOUR_GREEN }, { 20220627, 9, COLOUR_BLUE }, { 20220630, 8, COLOUR_BLUE }, { 20220630, 9, COLOUR_RED },
+    };
+    for (size_t i = 0; i < LZ_COUNT(steps); i++) {
+        advance(&city, day(steps[i].date, steps[i].hour));
+        cr_assert_eq(standing(&city, id, RECIPIENT).colour, steps[i].colour, "%u %d: %s", steps[i].date, steps[i].hour,
+                     colour_name((enum colour)standing(&city, id, RECIPIENT).colour));
+    }
+    cr_assert_eq(sum_of(&city, KIND_supervision_letter, (struct rec_id){ 0 }, ISSUER).of[COUNTER_total], 0, "the county counts it, not who sent it");
+    advance(&county, wall);
+    cr_assert_eq(sum_of(&county, KIND_supervision_letter, id, 0).of[COUNTER_red], 1);
+    must_verify(&city);
+    must_verify(&county);
+}
+
+Test(deadline, what_is_not_signed_in_time_is_red) {
+    struct rec_id id = issue(&city, KIND_general_order, 0, RECIPIENT);        /* Monday, two working days */
+    uint32_t to[] = { RECIPIENT };
+    struct record d = directive(KIND_task, "", 0, to, 1);
+    struct rec_id hurried;
+    d.lane = LANE_URGENT;
+    cr_assert_eq(submit(&city, d, &hurried), LZ_ok);
+    exchange(&city, &county);
+    advance(&county, T0 + 4 * (uint64_t)LZ_HOUR_MS - 1);
+    cr_assert_eq(standing(&county, hurried, RECIPIENT).colour, COLOUR_GREEN);
+    advance(&county, T0 + 4 * (uint64_t)LZ_HOUR_MS);
+    cr_assert_eq(standing(&county, hurried, RECIPIENT).colour, COLOUR_RED, "sent in a more urgent lane: four hours");
+    advance(&county, T0 + 2 * (uint64_t)LZ_DAY_MS - 1);
+    cr_assert_eq(standing(&county, id, RECIPIENT).colour, COLOUR_GREEN);
+    advance(&county, T0 + 2 * (uint64_t)LZ_DAY_MS);
+    cr_assert_eq(standing(&county, id, RECIPIENT).colour, COLOUR_RED);
+    do_move(&county, id, "sign", 0);
+    cr_assert_eq(standing(&county, id, RECIPIENT).colour, COLOUR_GREEN);
+    cr_assert_eq(standing(&county, id, RECIPIENT).red_since_ms, 0);
+}
+
+Test(deadline, work_that_lags_behind_its_plan_turns_yellow_and_red) {
+    struct rec_id id = issue(&city, KIND_task, T0 + 100 * (uint64_t)LZ_DAY_MS, RECIPIENT);
+    exchange(&city, &county);
+    do_move(&county, id, "sign", 0);
+    advance(&county, T0 + 9 * (uint64_t)LZ_DAY_MS + LZ_HOUR_MS);
+    cr_assert_eq(standing(&county, id, RECIPIENT).colour, COLOUR_GREEN);
+    advance(&county, T0 + 10 * (uint64_t)LZ_DAY_MS + LZ_HOUR_MS * 20);
+    cr_assert_eq(standing(&county, id, RECIPIENT).colour, COLOUR_YELLOW, "ten points behind");
+    cr_assert_eq(report_progress(&county, id, lz_date_of(wall), 10, 100), LZ_ok, "%s", fail.text);
+    cr_assert_eq(standing(&county, id, RECIPIENT).colour, COLOUR_GREEN);
+    advance(&county, T0 + 42 * (uint64_t)LZ_DAY_MS);
+    cr_assert_eq(standing(&county, id, RECIPIENT).colour, COLOUR_RED, "more than thirty behind");
+    cr_assert_eq(report_progress(&county, id, lz_date_of(wall), 100, 100), LZ_ok);
+    cr_assert_eq(standing(&county, id, RECIPIENT).colour, COLOUR_GREEN);
+    must_verify(&county);
+}
+
+Test(deadline, the_issuers_daemon_urges_once_a_working_day) {
+    struct rec_id id = issue(&city, KIND_supervision_letter, day(20220630, 9), RECIPIENT);
+    exchange(&city, &county);
+    do_move(&county, id, "sign", 0);
+    exchange(&city, &county);
+    advance(&city, day(20220705, 8));
+    cr_assert_eq(standing(&city, id, RECIPIENT).urges, 0);
+    advance(&city, day(20220705, 9));                              /* red on Thursday 09:00, three working days */
+    cr_assert_eq(standing(&city, id, RECIPIENT).urges, 1);
+    advance(&city, day(20220705, 23));
+    cr_assert_eq(standing(&city, id, RECIPIENT).urges, 1);
+    for (int i = 0; i < 20; i++) pause_(&city);
+    cr_assert_eq(standing(&city, id, RECIPIENT).urges, 1);
+    advance(&city, day(20220712, 12));                             /* 5 6 7 8, 11 12 */
+    cr_assert_eq(standing(&city, id, RECIPIENT).urges, 6);
+    exchange(&city, &county);
+    cr_assert_eq(standing(&county, id, RECIPIENT).urges, 6);
+    do_move(&county, id, "report", 0);
+    exchange(&city, &county);
+    advance(&city, day(20220720, 12));
+    cr_assert_eq(standing(&city, id, RECIPIENT).urges, 6, "the issuer's turn");
+    must_verify(&city);
+}
+
+Test(deadline, a_neglected_problem_goes_up_by_itself_once_a_tier) {
+    struct rec_id id = find_problem(&county);
+    exchange(&city, &county);
+    advance(&county, T0 + LZ_DAY_MS - 1);
+    cr_assert_eq(standing(&county, id, 0).state, PROBLEM_reported);
+    advance(&county, T0 + LZ_DAY_MS);
+    struct standing s = standing(&county, id, 0);
+    cr_assert(s.state == PROBLEM_escalated && s.owner == ISSUER && s.auto_escalated == 1);
+    uint64_t at = wall;
+    advance(&county, at + 30 * (uint64_t)LZ_DAY_MS);
+    cr_assert_eq(standing(&county, id, 0).effective, 1, "once");
+    wall = at;
+    exchange(&city, &county);
+    advance(&city, at + 10 * (uint64_t)LZ_DAY_MS);
+    exchange(&city, &county);
+    exchange(&province, &city);
+    s = standing(&province, id, 0);
+    cr_assert(s.state == PROBLEM_escalated && s.owner == ABOVE && s.effective == 2);
+    advance(&province, wall + 30 * (uint64_t)LZ_DAY_MS);
+    cr_assert_eq(standing(&province, id, 0).effective, 2, "there is nobody above");
+    cr_assert_eq(standing(&province, id, 0).colour, COLOUR_RED);
+    must_verify(&province);
+    must_verify(&city);
+}
+
+Test(deadline, an_accepted_problem_has_its_days) {
+    struct rec_id id = find_problem(&county);
+    do_move(&county, id, "accept", 0);
+    uint64_t limit = calendar_add(calendar, wall, 15);
+    advance(&county, limit - 1);
+    cr_assert_eq(standing(&county, id, 0).colour, COLOUR_BLUE);
+    cr_assert_eq(standing(&county, id, 0).state, PROBLEM_accepted);
+    advance(&county, limit);
+    cr_assert_eq(standing(&county, id, 0).state, PROBLEM_escalated);
+    struct rec_id other = find_problem(&county);
+    do_move(&county, other, "accept", 0);
+    do_move(&county, other, "refer", 0);
+    advance(&county, calendar_add(calendar, wall, 16));
+    struct standing s = standing(&county, other, 0);
+    cr_assert(s.colour == COLOUR_RED && s.state == PROBLEM_referred, "from here nobody may pass it up");
+}
+
+/* ---- sums ---- */
+Test(sums, go_up_and_are_exact) {
+    uint32_t both[] = { RECIPIENT, SIBLING };
+    struct rec_id id, whole = { 0 };
+    cr_assert_eq(submit(&city, directive(KIND_task, "焦林长办〔2022〕6号", day(20220630, 0), both, 2), &id), LZ_ok);
+    exchange(&city, &county);
+    exchange(&city, &sibling);
+    do_move(&county, id, "sign", 0);
+    do_move(&sibling, id, "sign", 0);
+    cr_assert_eq(report_progress(&county, id, 20220425, 3, 10), LZ_ok);
+    cr_assert_eq(report_progress(&sibling, id, 20220425, 15, 30), LZ_ok);
+    wall += 5000;
+    pause_(&county);
+    pause_(&sibling);
+    exchange(&city, &county);
+    exchange(&city, &sibling);
+    exchange(&city, &county);
+    struct counters c = sum_of(&city, KIND_task, id, 0);
+    cr_assert(c.of[COUNTER_total] == 2 && c.of[COUNTER_numerator] == 18 && c.of[COUNTER_denominator] == 40 && c.of[COUNTER_reporting] == 2);
+    cr_assert_eq(c.of[COUNTER_state_0 + HANDLING_handling], 2);
+    c = sum_of(&city, KIND_task, id, RECIPIENT);
+    cr_assert(c.of[COUNTER_total] == 1 && c.of[COUNTER_numerator] == 3);
+    c = sum_of(&city, KIND_task, whole, 0);
+    cr_assert(c.of[COUNTER_total] == 2 && c.of[COUNTER_numerator] == 18);
+    wall += 5000;
+    pause_(&city);
+    exchange(&province, &city);
+    c = sum_of(&province, KIND_task, id, 0);
+    cr_assert(c.of[COUNTER_total] == 2 && c.of[COUNTER_denominator] == 40, "the province does not hold the task and knows its sum");
+    must_verify(&city);
+    must_verify(&province);
+}
+
+Test(sums, lose_a_child_that_was_removed_and_have_it_again) {
+    uint32_t both[] = { RECIPIENT, SIBLING };
+    struct rec_id id;
+    cr_assert_eq(submit(&city, directive(KIND_task, "", day(20220630, 0), both, 2), &id), LZ_ok);
+    exchange(&city, &county);
+    exchange(&city, &sibling);
+    wall += 5000;
+    pause_(&county);
+    pause_(&sibling);
+    exchange(&city, &county);
+    exchange(&city, &sibling);
+    cr_assert_eq(sum_of(&city, KIND_task, id, 0).of[COUNTER_total], 2);
+    begin(&city);
+    cr_assert(roster_remove(city.roster, SIBLING));
+    flow_child_part(city.flow, SIBLING, false);
+    end(&city);
+    cr_assert_eq(sum_of(&city, KIND_task, id, 0).of[COUNTER_total], 1);
+    cr_assert_eq(sum_of(&city, KIND_task, id, SIBLING).of[COUNTER_total], 0);
+    cr_assert_eq(sum_of(&city, KIND_task, (struct rec_id){ 0 }, 0).of[COUNTER_total], 1);
+    must_verify(&city);
+    enrol(&city, SIBLING);
+    begin(&city);
+    flow_child_part(city.flow, SIBLING, true);
+    end(&city);
+    cr_assert_eq(sum_of(&city, KIND_task, id, 0).of[COUNTER_total], 2);
+    begin(&city);
+    flow_child_part(city.flow, SIBLING, true);
+    end(&city);
+    cr_assert_eq(sum_of(&city, KIND_task, id, 0).of[COUNTER_total], 2, "twice is once");
+    must_verify(&city);
+}
+
+Test(sums, stay_exact_through_everything, .timeout = 120) {
+    struct rec_id ids[40], problems[20];
+    size_t n_ids = 0, n_problems = 0;
+    struct node *const children[] = { &county, &sibling };
+    static const char *const names[] = { "sign", "start", "report", "ask_extension" }, *const rulings[] = { "return", "close", "urge", "withdraw", "extend" };
+    static const char *const problem_moves[] = { "accept", "reject", "handle", "feedback", "verify", "return", "close", "reopen", "escalate", "suspend", "assign" };
+    uint32_t both[] = { RECIPIENT, SIBLING };
+    dice_state = 77;
+    for (int round = 0; round < 250; round++) {
+        struct node *child = children[dice(2)];
+        switch (dice(8)) {
+        case 0:
+            if (n_ids < LZ_COUNT(ids) && submit(&city, directive(dice(2) ? KIND_task : KIND_work_reminder, "", wall + dice(40) * LZ_DAY_MS + 1, both, 2), &ids[n_ids]) == LZ_ok) n_ids++;
+            break;
+        case 1: if (n_problems < LZ_COUNT(problems)) problems[n_problems++] = find_problem(child); break;
+        case 2: case 3: if (n_ids) (void)!move_now(child, ids[dice(n_ids)], names[dice(LZ_COUNT(names))], 0, wall + LZ_DAY_MS); break;
+        case 4: if (n_ids) (void)!move_now(&city, ids[dice(n_ids)], rulings[dice(LZ_COUNT(rulings))], both[dice(2)], wall + LZ_DAY_MS); break;
+        case 5: if (n_ids) (void)!report_progress(child, ids[dice(n_ids)], lz_date_of(wall), (int64_t)dice(10), 10); break;
+        case 6:
+            if (n_problems) (void)!move_now(dice(2) ? &city : child, problems[dice(n_problems)], problem_moves[dice(LZ_COUNT(problem_moves))], RECIPIENT, wall + LZ_DAY_MS);
+            break;
+        default:
+            exchange(&city, child);
+            wall += dice(3) ? dice(100) : dice(4) * LZ_DAY_MS;
+            pause_(&city);
+            pause_(child);
+        }
+    }
+    wall += 2000;
+    for (int i = 0; i < 3; i++) {
+        wall += 2000;
+        pause_(&county);
+        pause_(&sibling);
+        exchange(&city, &county);
+        exchange(&city, &sibling);
+    }
+    must_verify(&city);
+    must_verify(&county);
+    must_verify(&sibling);
+    cr_assert(n_ids > 20 && n_problems > 15);
+    struct rec_id whole = { 0 };
+    struct counters total = sum_of(&city, KIND_task, whole, 0), a = sum_of(&county, KIND_task, whole, 0), b = sum_of(&sibling, KIND_task, whole, 0);
+    for (size_t i = 0; i < COUNTER_COUNT; i++) cr_assert_eq(total.of[i], a.of[i] + b.of[i], "counter %zu", i);
+}
+
+Test(sums, that_were_tampered_with_are_found) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
+    exchange(&city, &county);
+    must_verify(&county);
+    struct key keys[] = { key_rollup(KIND_task, id, RECIPIENT), key_rollup(KIND_task, id, 0), key_standing(id, RECIPIENT), { 0 } };
+    enum table tables[] = { TABLE_rollup, TABLE_rollup, TABLE_standing, TABLE_feed };
+    for (size_t i = 0; i < LZ_COUNT(keys); i++) {
+        struct lz_bytes v;
+        uint8_t was[1024], bad[1024];
+        begin(&county);
+        if (keys[i].len == 0) cr_assert(store_seek(county.store, tables[i], &keys[i], &v));
+        cr_assert(store_get(county.store, tables[i], keys[i], &v) && v.len < sizeof was);
+        size_t len = v.len;
+        memcpy(was, v.data, len);
+        memcpy(bad, was, len);
+        bad[tables[i] == TABLE_rollup ? COUNTER_total * 8 + 7 : tables[i] == TABLE_feed ? len - 1 : 1] ^= 2;
+        store_put(county.store, tables[i], keys[i], lz_bytes_of(bad, len));
+        cr_assert_eq(store_commit(county.store), LZ_ok);
+        struct verify verify;
+        begin(&county);
+        flow_verify(county.flow, &verify);
+        cr_assert_gt(verify.differences, 0, "%s", table_name(tables[i]));
+        cr_assert_gt(verify.first.len, 0);
+        store_abort(county.store);
+        store_put(county.store, tables[i], keys[i], lz_bytes_of(was, len));
+        cr_assert_eq(store_commit(county.store), LZ_ok);
+        must_verify(&county);
+    }
+}
