@@ -216,6 +216,7 @@ enum lz_err tip_encode(struct arena *arena, const struct tip *tip, struct lz_byt
     m.seen = tip->seen;
     m.next_ms = tip->next_ms;
     m.wall_ms = tip->wall_ms;
+    CODEC_SET(&m, heard_ms, tip->heard_ms);
     CODEC_SET_BYTES(&m, cause, tip->cause);
     for (size_t i = 0; i < tip->n_feeds; i++) {
         lz__tip_entry__init(&entries[i]);
@@ -243,6 +244,7 @@ enum lz_err tip_decode(struct arena *arena, struct lz_bytes body, struct tip *ti
     tip->n_feeds = m->n_feeds;
     tip->seen = m->seen;
     tip->next_ms = m->next_ms;
+    tip->heard_ms = m->heard_ms;
     tip->cause = codec_bytes(m->cause);
     if (tip->cause.len > 1024 || !lz_text_valid(tip->cause)) return LZ_bad_packet;
     tip->wall_ms = m->wall_ms;

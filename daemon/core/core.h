@@ -268,6 +268,7 @@ struct tip {
     size_t n_feeds;
     uint32_t next_ms;                /* the next one comes within this time */
     uint64_t wall_ms;
+    uint32_t heard_ms;               /* how long ago the sender last heard the receiver */
     struct lz_bytes cause;           /* to children: why the sender is not in sync with its own parent; for `why` */
 };
 struct fetch {

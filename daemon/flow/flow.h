@@ -108,6 +108,8 @@ enum land { LAND_OWN, LAND_PEER, LAND_RECLAIM };
 enum lz_err flow_land(struct flow *flow, struct record *record, enum land land) LZ_MUST_CHECK;
 /* A record of a kind that this version does not know: kept and passed on by its head. */
 enum lz_err flow_carry(struct flow *flow, struct record *record) LZ_MUST_CHECK;
+/* Lands a record that an older version of this program could only carry, or had to refuse. */
+enum lz_err flow_adopt(struct flow *flow, struct record *record) LZ_MUST_CHECK;
 /* What landed in this turn, for `watch`; lent until flow_begin. */
 size_t flow_landed(const struct flow *flow, const struct rec_id **ids);
 

@@ -200,6 +200,12 @@ static void remember_own(struct flow *f, const struct record *r) {
     store_put(f->o.store, TABLE_ask, key_ask(r->request, (uint16_t)r->request_index), lz_bytes_of(id, sizeof id));
 }
 
+static void index_move(struct flow *f, const struct record *r) {
+    if (r->kind != KIND_move) return;
+    uint32_t unit = kind_is_directive(r->subject.kind) ? r->of.move.unit : 0;
+    store_put(f->o.store, TABLE_subject, key_move(r->subject, unit, r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 });
+}
+
 static enum lz_err put(struct flow *f, struct record *r, bool carry) {
     struct key key = key_of(r);
     bool replace = false;
@@ -212,12 +218,8 @@ static enum lz_err put(struct flow *f, struct record *r, bool carry) {
     bool later = r->kind == KIND_move && r->subject.kind == KIND_problem;    /* its own arrival may change its routes */
     if (!later) route_of(f, r, route);
     err = store_record_put(f->o.store, key, r->envelope, route->feeds, route->n_feeds, replace);
-    if (err != LZ_ok || carry) return err;
-    if (r->kind == KIND_move) {
-        uint32_t unit = kind_is_directive(r->subject.kind) ? r->of.move.unit : 0;
-        store_put(f->o.store, TABLE_subject, key_move(r->subject, unit, r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 });
-    }
-    return LZ_ok;
+    if (err == LZ_ok && !carry) index_move(f, r);
+    return err;
 }
 
 enum lz_err flow_land(struct flow *f, struct record *r, enum land land) {
@@ -233,4 +235,18 @@ enum lz_err flow_land(struct flow *f, struct record *r, enum land land) {
 enum lz_err flow_carry(struct flow *f, struct record *r) {
     LZ_ASSERT(r->envelope.len > 0 && !kind_row(r->kind));
     return put(f, r, true);
+}
+
+enum lz_err flow_adopt(struct flow *f, struct record *r) {
+    LZ_ASSERT(r->envelope.len > 0 && kind_row(r->kind));
+    enum lz_err err = put(f, r, false);
+    if (err == LZ_already) {                             /* carried: it is held, but meant nothing here yet */
+        index_move(f, r);
+        enter_missing(f, r);
+        err = LZ_ok;
+    }
+    if (err != LZ_ok) return err;
+    take_effect(f, r);
+    note_landed(f, r);
+    return store_failed(f->o.store);
 }

@@ -38,6 +38,15 @@ static void put_aside(struct turn *t, struct link *l, const struct record *r, en
            lz_log_value(lz_bytes_str(text), escaped, sizeof escaped));
 }
 
+/* The parent gave back a record of a child's: we had lost it, so the child may have lost it too, and no cursor of ours shows it. */
+static void owe_child(struct turn *t, const struct record *r) {
+    const struct child *child = roster_holding(t->o.roster, r->origin);
+    struct link *l = child ? link_find(t, child->code) : NULL;
+    if (!l || l->gone || l->owes) return;
+    store_put(t->o.store, TABLE_owes, key_u32(l->code), (struct lz_bytes){ 0 });
+    l->owes = true;
+}
+
 void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum land land) {
     struct record r;
     struct lz_fail fail = { 0 };
@@ -50,7 +59,11 @@ void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum
         return;
     }
     err = flow_land(t->flow, &r, land);
-    if (err == LZ_ok) { t->counters.records++; return; }
+    if (err == LZ_ok) {
+        t->counters.records++;
+        if (land == LAND_RECLAIM && l->is_parent && r.origin != t->o.unit) owe_child(t, &r);
+        return;
+    }
     if (err == LZ_already) { t->counters.duplicates++; return; }
     if (err == LZ_conflict) { t->counters.conflicts++; put_aside(t, l, &r, err, "同一编号，内容不同"); }
     /* anything else is the store's error: it sticks, and the turn is given up as a whole */
@@ -121,6 +134,7 @@ void follow_tip(struct turn *t, struct link *l, struct lz_bytes body) {
     l->clock_offset_ms = (int64_t)(tip.wall_ms - t->now.wall_ms);
     l->tip_heard_ms = t->now.mono_ms;
     l->tip_proven = true;
+    l->unheard_ms = tip.heard_ms;
     size_t n = tip.cause.len < sizeof l->cause ? tip.cause.len : 0;
     if (n) memcpy(l->cause, tip.cause.data, n);
     l->cause[n] = 0;
@@ -144,4 +158,30 @@ void follow_write_cursors(struct turn *t) {
             lz_put64(v + 24, in->cursor.seen);
             store_put(t->o.store, TABLE_cursor, key_cursor(l->code, SIDE_WE_FOLLOW, in->feed), lz_bytes_of(v, sizeof v));
         }
+}
+
+/* ---- at start -------------------------------------------------------------------------------------------------------------- */
+
+static bool may_be_better_now(const char *reason, size_t n) {
+    static const enum lz_err reasons[] = { LZ_unknown_kind, LZ_bad_packet, LZ_bad_argument, LZ_bad_date, LZ_bad_utf8, LZ_too_large, LZ_wrong_direction };
+    for (size_t i = 0; i < LZ_COUNT(reasons); i++)
+        if (strlen(lz_err_name(reasons[i])) == n && memcmp(lz_err_name(reasons[i]), reason, n) == 0) return true;
+    return false;
+}
+
+/* A newer program may read what an older one had to refuse. What is still not readable stays where it is. */
+void follow_try_again(struct turn *t) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (int i = 0; i < TURN_RECORDS_MAX && turn_has_room(t) && store_seek(t->o.store, TABLE_refused, &key, &v); i++, key = key_after(key)) {
+        size_t n = v.len >= 10 ? lz_get16(v.data + 8) : 0;
+        if (v.len <= 10 + n || !may_be_better_now((const char *)v.data + 10, n)) continue;
+        struct link *l = link_find(t, lz_get32(key.b));
+        struct record r;
+        const uint8_t *copy = arena_copy(t->arena, v.data + 10 + n, v.len - 10 - n);
+        if (!copy || !l || record_decode(t->arena, lz_bytes_of(copy, v.len - 10 - n), &r, NULL) != LZ_ok || !may_say(t, l, &r, LAND_PEER)) continue;
+        enum lz_err err = flow_adopt(t->flow, &r);
+        lz_log(LZ_INFO, "record.taken_now peer=%06u origin=%06u kind=%u result=%s", l->code, r.origin, r.kind, lz_err_name(err));
+        if (err == LZ_ok) store_delete(t->o.store, TABLE_refused, key);
+    }
 }

@@ -287,6 +287,7 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
     l->greeted_turn = t->counters.turns;
     l->hello_tries = 0;
     l->tip_proven = false;
+    l->unheard_ms = 0;
     if (l->is_parent) take_wish(t, &h);
     if (!h.reply) link_say_hello(t, l, true);
     l->reclaim_asked_ms = 0;
@@ -367,6 +368,10 @@ static enum link_state judge(struct turn *t, struct link *l, char *why, size_t s
         return LINK_greeting;
     }
     if (is_silent(t, l)) { snprintf(why, size, "%llu 秒没有收到对方消息", (unsigned long long)((t->now.mono_ms - l->heard_ms) / 1000)); return LINK_stalled; }
+    if (l->told_next_ms && l->unheard_ms > 2 * l->told_next_ms + 2000) {       /* cut one way: we hear them, they do not hear us */
+        snprintf(why, size, "对方已有 %u 秒没有收到本机消息", l->unheard_ms / 1000);
+        return LINK_stalled;
+    }
     if (t->room.full) { snprintf(why, size, "本机存储空间不足，一般记录暂停接收"); return LINK_blocked; }
     if (l->reclaim) { snprintf(why, size, "正在从对方找回本单位的数据"); return LINK_syncing; }
     if (l->owes) { snprintf(why, size, "对方丢失过数据，正在从这里找回"); return LINK_syncing; }

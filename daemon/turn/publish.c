@@ -215,6 +215,8 @@ static struct lz_bytes own_cause(struct turn *t) {
 
 static void tip_to(struct turn *t, struct link *l, uint32_t next_ms) {
     struct tip tip = { .epoch = store_epoch(t->o.store), .seen = store_position(t->o.store), .next_ms = next_ms, .wall_ms = t->now.wall_ms };
+    tip.heard_ms = (uint32_t)(t->now.mono_ms - l->heard_ms);
+    l->told_next_ms = next_ms;
     if (!l->is_parent) tip.cause = own_cause(t);
     for (size_t i = 0; i < l->n_out; i++) tip.feeds[tip.n_feeds++] = (struct tip_entry){ l->out[i].feed, l->out[i].tip };
     struct lz_bytes packet;

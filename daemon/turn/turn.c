@@ -18,6 +18,7 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     if (t->o.parent) link_make(t, t->o.parent, true);
     for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
     if (is_new && t->links) reclaim_open_all(t, "new_store");
+    follow_try_again(t);
     walk_check(t);
     for (size_t i = 0; i < t->o.roster->n_children; i++)             /* one may have been enrolled, and we died before the commit */
         flow_child_part(t->flow, t->o.roster->children[i].code, true);

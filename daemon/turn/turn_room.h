@@ -33,7 +33,7 @@ struct link {
     struct epoch epoch;              /* theirs, as hello showed */
     uint64_t hello_sent_ms, heard_ms, heard_wall_ms, tip_heard_ms, connected_ms;
     uint64_t greeted_turn;           /* the turn that took their hello: if it is given up, so is the hello */
-    uint32_t hello_tries, tip_next_ms;
+    uint32_t hello_tries, tip_next_ms, told_next_ms, unheard_ms;   /* told: when our next tip comes; unheard: how long the peer has not heard us */
     bool tip_proven;                 /* a tip of the present epoch came since hello */
     char software[64], cause[256], reason[160];
     int64_t clock_offset_ms;
@@ -93,6 +93,7 @@ void follow_tip(struct turn *t, struct link *l, struct lz_bytes body);
 void follow_fetch(struct turn *t, struct link *l, struct in_feed *in);
 void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum land land);
 void follow_write_cursors(struct turn *t);
+void follow_try_again(struct turn *t);          /* what was refused by an older version of this program, at start */
 /* publish.c */
 void publish_fetch(struct turn *t, struct link *l, struct lz_bytes body);
 void publish_ack(struct turn *t, struct link *l, struct lz_bytes body);
