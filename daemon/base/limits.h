@@ -17,7 +17,6 @@ enum {
     SUBTREE_MAX          = 4096,          /* units below one node                                    */
     PARENT_ENDPOINTS_MAX = 8,             /* addresses tried for the parent                          */
     LINEAGE_SHOWN_MAX    = 1024,          /* epochs told in one hello                                */
-    LINEAGE_MAX          = 65536,         /* epochs (starts) of one store                            */
     SUBJECT_MOVES_MAX    = 512,           /* moves that concern one subject and unit                 */
     TEXT_BYTES_MAX       = 32 * 1024,     /* one text field                                          */
     LABEL_BYTES_MAX      = 600,           /* a title or a name                                       */

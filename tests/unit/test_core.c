@@ -221,7 +221,8 @@ static const char *way(const struct record *r, const struct route_facts *facts) 
 }
 static struct record a_record(uint32_t kind, uint32_t origin) {
     const struct kind_row *row = kind_row(kind);
-    return (struct record){ .origin = origin, .kind = (uint16_t)kind, .lane = (uint8_t)row->lane, .direction = (uint8_t)row->direction, .reach = (uint8_t)row->reach, .stamp = 1 };
+    return (struct record){ .origin = origin, .kind = (uint16_t)kind, .lane = (uint8_t)row->lane, .direction = (uint8_t)row->direction,
+            .reach = (uint8_t)row->reach, .stamp = 1 };
 }
 static struct route_facts facts_of(const struct record *r) {
     return (struct route_facts){ .unit = CITY, .has_parent = true, .from_parent = r->origin != CITY && !roster_holding(roster, r->origin),

@@ -408,6 +408,24 @@ Test(ctl, long_lists_go_on) {
     node_close(n);
 }
 
+Test(ctl, long_rows_fill_an_answer_first) {
+    enum { MANY = 500 };
+    struct node *n = node_open(CITY, 0);
+    char title[LABEL_BYTES_MAX + 1];
+    memset(title, 'x', sizeof title - 1);
+    title[sizeof title - 1] = 0;
+    for (int i = 0; i < MANY; i++) {
+        if (i % 100 == 0) { arena_reset(n->arena); n->answer = (struct answer){ 0 }; }
+        GOOD(WRITE(n, "problem report", arg(n, "title", title)));
+    }
+    struct ask ask = make_ask(n, "problem list", NULL);
+    GOOD(ask_in_turn(n, &ask));
+    cr_assert_lt(n->answer.n_rows, (size_t)MANY, "%zu rows of %d bytes", n->answer.n_rows, LABEL_BYTES_MAX);
+    cr_assert_leq(n->answer.n_rows * LABEL_BYTES_MAX, (size_t)ANSWER_BYTES_MAX);
+    cr_assert_gt(n->answer.next.len, 0);
+    node_close(n);
+}
+
 /* ---- once only --------------------------------------------------------------------------------------------------------------------------------- */
 
 Test(ctl, the_same_request_writes_once) {

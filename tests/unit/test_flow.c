@@ -631,7 +631,8 @@ Test(submit, a_number_serves_once) {
 
 Test(submit, a_lane_may_be_more_urgent_and_not_less) {
     uint32_t to[] = { RECIPIENT };
-    static const uint8_t want[LANE_COUNT][2] = { { LANE_FLASH, LANE_URGENT }, { LANE_URGENT, LANE_URGENT }, { LANE_ROUTINE, LANE_URGENT }, { LANE_BULK, LANE_URGENT } };
+    static const uint8_t want[LANE_COUNT][2] = { { LANE_FLASH, LANE_URGENT }, { LANE_URGENT, LANE_URGENT }, { LANE_ROUTINE, LANE_URGENT }, { LANE_BULK,
+            LANE_URGENT } };
     for (size_t i = 1; i < LANE_COUNT; i++) {
         struct rec_id id;
         struct record d = directive(KIND_general_order, "", 0, to, 1), r;
@@ -1086,21 +1087,24 @@ Test(sums, stay_exact_through_everything, .timeout = 120) {
     size_t n_ids = 0, n_problems = 0;
     struct node *const children[] = { &county, &sibling };
     static const char *const names[] = { "sign", "start", "report", "ask_extension" }, *const rulings[] = { "return", "close", "urge", "withdraw", "extend" };
-    static const char *const problem_moves[] = { "accept", "reject", "handle", "feedback", "verify", "return", "close", "reopen", "escalate", "suspend", "assign" };
+    static const char *const problem_moves[] = { "accept", "reject", "handle", "feedback", "verify", "return", "close", "reopen", "escalate",
+            "suspend", "assign" };
     uint32_t both[] = { RECIPIENT, SIBLING };
     dice_state = 77;
     for (int round = 0; round < 250; round++) {
         struct node *child = children[dice(2)];
         switch (dice(8)) {
         case 0:
-            if (n_ids < LZ_COUNT(ids) && submit(&city, directive(dice(2) ? KIND_task : KIND_work_reminder, "", wall + dice(40) * LZ_DAY_MS + 1, both, 2), &ids[n_ids]) == LZ_ok) n_ids++;
+            if (n_ids < LZ_COUNT(ids) && submit(&city, directive(dice(2) ? KIND_task : KIND_work_reminder, "", wall + dice(40) * LZ_DAY_MS + 1, both,
+                    2), &ids[n_ids]) == LZ_ok) n_ids++;
             break;
         case 1: if (n_problems < LZ_COUNT(problems)) problems[n_problems++] = find_problem(child); break;
         case 2: case 3: if (n_ids) (void)!move_now(child, ids[dice(n_ids)], names[dice(LZ_COUNT(names))], 0, wall + LZ_DAY_MS); break;
         case 4: if (n_ids) (void)!move_now(&city, ids[dice(n_ids)], rulings[dice(LZ_COUNT(rulings))], both[dice(2)], wall + LZ_DAY_MS); break;
         case 5: if (n_ids) (void)!report_progress(child, ids[dice(n_ids)], lz_date_of(wall), (int64_t)dice(10), 10); break;
         case 6:
-            if (n_problems) (void)!move_now(dice(2) ? &city : child, problems[dice(n_problems)], problem_moves[dice(LZ_COUNT(problem_moves))], RECIPIENT, wall + LZ_DAY_MS);
+            if (n_problems) (void)!move_now(dice(2) ? &city : child, problems[dice(n_problems)], problem_moves[dice(LZ_COUNT(problem_moves))],
+                    RECIPIENT, wall + LZ_DAY_MS);
             break;
         default:
             exchange(&city, child);

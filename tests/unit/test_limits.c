@@ -257,7 +257,8 @@ Test(nodes, fold_as_many_moves_as_a_subject_may_have, .timeout = 60) {
         moves[i].of.move = (struct move){ .move = urge->number, .unit = 410802 };
         if (i) moves[i].of.move.follows = record_id(&moves[i - 1]);
     }
-    for (size_t i = 0; i < SUBJECT_MOVES_MAX / 2; i++) { struct record t = moves[i]; moves[i] = moves[SUBJECT_MOVES_MAX - 1 - i]; moves[SUBJECT_MOVES_MAX - 1 - i] = t; }
+    for (size_t i = 0; i < SUBJECT_MOVES_MAX / 2; i++) { struct record t = moves[i]; moves[i] = moves[SUBJECT_MOVES_MAX - 1 - i];
+    moves[SUBJECT_MOVES_MAX - 1 - i] = t; }
     flow_fold(&subject, moves, SUBJECT_MOVES_MAX, 410802, &s, trace);
     cr_assert(s.urges == SUBJECT_MOVES_MAX && s.effective == SUBJECT_MOVES_MAX && s.overtaken == 0);
 }
