@@ -75,10 +75,18 @@ bool flow_record(struct flow *f, struct rec_id id, struct record *r) {
     return record_decode(f->arena, lz_bytes_of(copy, stored.envelope.len), r, NULL) == LZ_ok;
 }
 
-static size_t add_moves(struct flow *f, struct rec_id subject, uint32_t unit, struct record *moves, size_t n) {
+static size_t count_moves(struct flow *f, struct rec_id subject, uint32_t unit) {
     struct key prefix = key_standing(subject, unit), key = prefix;
     struct lz_bytes v;
-    for (; n < SUBJECT_MOVES_MAX && store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
+    size_t n = 0;
+    for (; n < SUBJECT_MOVES_MAX && store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) n++;
+    return n;
+}
+
+static size_t add_moves(struct flow *f, struct rec_id subject, uint32_t unit, struct record *moves, size_t n, size_t max) {
+    struct key prefix = key_standing(subject, unit), key = prefix;
+    struct lz_bytes v;
+    for (; n < max && store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
         const uint8_t *p = key.b + prefix.len;
         struct rec_id id = { lz_get32(p), KIND_move, lz_get64(p + 4), lz_get32(p + 12) };
         if (flow_record(f, id, &moves[n])) n++;
@@ -87,10 +95,16 @@ static size_t add_moves(struct flow *f, struct rec_id subject, uint32_t unit, st
 }
 
 size_t flow_moves(struct flow *f, struct rec_id subject, uint32_t unit, struct record **moves) {
-    *moves = arena_alloc_raw(f->arena, SUBJECT_MOVES_MAX * sizeof **moves);
+    size_t max = count_moves(f, subject, unit) + (unit ? count_moves(f, subject, 0) : 0);
+    if (max > SUBJECT_MOVES_MAX) max = SUBJECT_MOVES_MAX;
+    *moves = arena_alloc_raw(f->arena, (max + 1) * sizeof **moves);
     if (!*moves) { store_give_up(f->o.store); return 0; }
-    size_t n = add_moves(f, subject, unit, *moves, 0);
-    return unit ? add_moves(f, subject, 0, *moves, n) : n;
+    size_t n = add_moves(f, subject, unit, *moves, 0, max);
+    return unit ? add_moves(f, subject, 0, *moves, n, max) : n;
+}
+
+size_t flow_move_count(struct flow *f, struct rec_id subject, uint32_t unit) {
+    return count_moves(f, subject, unit) + (unit ? count_moves(f, subject, 0) : 0);
 }
 
 size_t flow_recipients(struct flow *f, const struct record *d, const uint32_t **units) {

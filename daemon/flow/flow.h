@@ -97,7 +97,9 @@ void flow_begin(struct flow *flow, struct lz_now now, struct arena *arena);
 void flow_settle(struct flow *flow);
 void flow_committed(struct flow *flow);          /* after store_commit gave LZ_ok */
 void flow_forget(struct flow *flow);             /* after store_abort: what was in memory was never true */
-bool flow_has_room(const struct flow *flow);     /* for one more record in this turn */
+bool flow_has_room(const struct flow *flow);     /* for another packet or ask in this turn */
+/* Between two records: when the turn has touched much, writes it out, so that the next one finds room. Nothing may be in hand. */
+void flow_make_room(struct flow *flow);
 uint64_t flow_next_due(struct flow *flow);       /* wall_ms; UINT64_MAX: nothing */
 
 /* Makes a record of a draft and lands it. author: who at this unit; request: 16 bytes or empty. id receives its id. */
@@ -125,6 +127,7 @@ void flow_rollups_again(struct flow *flow);      /* after a reclaim, and at star
 bool flow_standing(struct flow *flow, struct rec_id subject, uint32_t unit, struct standing *standing);
 bool flow_record(struct flow *flow, struct rec_id id, struct record *record);     /* decoded into the turn's arena */
 size_t flow_moves(struct flow *flow, struct rec_id subject, uint32_t unit, struct record **moves);   /* of one unit and of unit 0 */
+size_t flow_move_count(struct flow *flow, struct rec_id subject, uint32_t unit);   /* counted up to SUBJECT_MOVES_MAX of each */
 bool flow_rollup(struct flow *flow, uint16_t kind, struct rec_id subject, uint32_t unit, struct counters *sum);
 /* Who the directive is for, as far as this node sees: its whole list at the issuer, its own part below. */
 size_t flow_recipients(struct flow *flow, const struct record *directive, const uint32_t **units);

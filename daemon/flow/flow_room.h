@@ -51,6 +51,9 @@ struct flow {
     struct rec_id *landed;
     size_t n_landed;
     bool clock_went_back;
+    /* scratch of one routing, never kept over a call: on the arena it would cost 6 KiB a record */
+    struct route route;
+    uint32_t involved[SUBJECT_MOVES_MAX + 1];
 };
 enum due_what { DUE_JUDGE = 1, DUE_ROLLUP = 2 };
 extern const struct lz_bytes flow_daemon_author;

@@ -66,10 +66,19 @@ static bool takes_effect(const struct record *subject, const struct record *m, u
     return true;
 }
 
-static bool is_placed(const struct record *moves, const uint8_t *placed, size_t n, struct rec_id id) {
-    for (size_t i = 0; i < n; i++)
-        if (placed[i] && rec_id_equal(record_id(&moves[i]), id)) return true;
-    return false;
+enum { FIRST = -1, MISSING = -2 };
+
+/* By the order that decides between concurrent moves; and for each the place of the one it follows. */
+static void arrange(const struct record *moves, size_t n, uint16_t *order, int16_t *after) {
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i;
+        for (; at > 0 && compare(&moves[i], &moves[order[at - 1]]) < 0; at--) order[at] = order[at - 1];
+        order[at] = (uint16_t)i;
+        struct rec_id follows = moves[i].of.move.follows;
+        after[i] = rec_id_none(follows) ? FIRST : MISSING;
+        for (size_t j = 0; j < n && after[i] == MISSING; j++)
+            if (rec_id_equal(record_id(&moves[j]), follows)) after[i] = (int16_t)j;
+    }
 }
 
 void flow_fold(const struct record *subject, const struct record *moves, size_t n, uint32_t unit, struct standing *s, uint8_t *trace) {
@@ -77,23 +86,22 @@ void flow_fold(const struct record *subject, const struct record *moves, size_t 
     const struct kind_row *row = kind_row(subject->kind);
     LZ_ASSERT(row && row->machine != MACHINE_NONE);
     uint8_t placed[SUBJECT_MOVES_MAX] = { 0 };
+    uint16_t order[SUBJECT_MOVES_MAX];
+    int16_t after[SUBJECT_MOVES_MAX];
+    arrange(moves, n, order, after);
     *s = (struct standing){ .machine = (uint8_t)row->machine, .since_ms = subject->written_ms };
     if (row->machine == MACHINE_HANDLING) s->due_ms = s->first_due_ms = subject->of.directive.due_ms;
     if (row->machine == MACHINE_PROBLEM) s->owner = subject->origin;
     if (trace) memset(trace, 0, n);
-    for (;;) {
-        size_t best = n;
-        for (size_t i = 0; i < n; i++) {
-            if (placed[i] || (best < n && compare(&moves[i], &moves[best]) >= 0)) continue;
-            struct rec_id follows = moves[i].of.move.follows;
-            if (rec_id_none(follows) || is_placed(moves, placed, n, follows)) best = i;
-        }
-        if (best == n) break;
-        placed[best] = 1;
-        bool effect = takes_effect(subject, &moves[best], unit, s);
-        if (effect) { s->effective++; s->head = record_id(&moves[best]); }
+    for (size_t k = 0; k < n; ) {
+        size_t i = order[k++];
+        if (placed[i] || !(after[i] == FIRST || (after[i] >= 0 && placed[after[i]]))) continue;
+        placed[i] = 1;
+        bool effect = takes_effect(subject, &moves[i], unit, s);
+        if (effect) { s->effective++; s->head = record_id(&moves[i]); }
         else s->overtaken++;
-        if (trace) trace[best] = effect ? 1 : 2;
+        if (trace) trace[i] = effect ? 1 : 2;
+        k = 0;                                        /* what waited for this one may now come first */
     }
 }
 

@@ -18,8 +18,8 @@ static void add_involved(uint32_t *list, size_t *n, uint32_t unit) {
 /* What the moves of a problem say about where it must be known. */
 static void problem_facts(struct flow *f, struct rec_id subject, struct route_facts *facts) {
     struct record *moves;
-    uint32_t *involved = arena_alloc_raw(f->arena, (SUBJECT_MOVES_MAX + 1) * sizeof *involved);
-    if (!involved) { store_give_up(f->o.store); return; }
+    uint32_t *involved = f->involved;
+    size_t mark = arena_used(f->arena);
     size_t n = flow_moves(f, subject, 0, &moves), n_involved = 0;
     const struct move_row *escalate = move_by_name(MACHINE_PROBLEM, "escalate"), *assign = move_by_name(MACHINE_PROBLEM, "assign");
     facts->parent_knows = subject.origin == f->o.unit;
@@ -36,6 +36,7 @@ static void problem_facts(struct flow *f, struct rec_id subject, struct route_fa
             if (!from_below) facts->parent_knows = true;
         }
     }
+    arena_rewind(f->arena, mark);                    /* the decoded moves: nothing above enters the cache */
     facts->involved = involved;
     facts->n_involved = n_involved;
     facts->subject_lane = facts->escalated ? LANE_URGENT : LANE_ROUTINE;
@@ -58,8 +59,7 @@ void route_of(struct flow *f, const struct record *r, struct route *route) {
 }
 
 static void enter_missing(struct flow *f, const struct record *r) {
-    struct route *route = arena_alloc_raw(f->arena, sizeof *route);
-    if (!route) { store_give_up(f->o.store); return; }
+    struct route *route = &f->route;
     route_of(f, r, route);
     for (size_t i = 0; i < route->n_feeds; i++) store_record_enter(f->o.store, key_of(r), route->feeds[i]);
 }
@@ -180,7 +180,8 @@ static enum lz_err judge_register(struct flow *f, const struct record *r, struct
     if (!store_record_get(f->o.store, key, &stored)) return LZ_ok;
     if (lz_bytes_equal(stored.envelope, r->envelope)) return LZ_already;
     *replace = true;
-    if (record_decode(f->arena, stored.envelope, &old, NULL) != LZ_ok) return LZ_ok;
+    enum lz_err err = record_decode(f->arena, stored.envelope, &old, NULL);
+    if (err != LZ_ok && err != LZ_unknown_kind) return LZ_ok;      /* rot: whatever comes is better */
     if (r->stamp != old.stamp) return r->stamp > old.stamp ? LZ_ok : LZ_already;
     if (r->epoch == old.epoch) return LZ_conflict;
     return r->epoch > old.epoch ? LZ_ok : LZ_already;
@@ -212,8 +213,7 @@ static enum lz_err put(struct flow *f, struct record *r, bool carry) {
     enum lz_err err = LZ_ok;
     if (r->key.len) err = judge_register(f, r, key, &replace);
     if (err != LZ_ok) return err;
-    struct route *route = arena_alloc_raw(f->arena, sizeof *route);
-    if (!route) { store_give_up(f->o.store); return LZ_full; }
+    struct route *route = &f->route;
     route->n_feeds = 0;
     bool later = r->kind == KIND_move && r->subject.kind == KIND_problem;    /* its own arrival may change its routes */
     if (!later) route_of(f, r, route);

@@ -30,6 +30,8 @@ static bool cache_grow(struct flow *f) {
 
 bool flow_has_room(const struct flow *f) { return f->n_used < CACHE_ROOM; }
 
+void flow_make_room(struct flow *f) { cache_spill(f); }
+
 void cache_spill(struct flow *f) {
     if (f->n_used < CACHE_ROOM) return;
     standings_settle(f);
@@ -42,8 +44,8 @@ void cache_spill(struct flow *f) {
 /* Finds or makes the entry. NULL when the turn's memory ran out: the store's transaction has then failed, and with it the
  * turn. What one record touches fits above CACHE_ROOM (a directive of TARGETS_MAX units). */
 void *cache_find(struct flow *f, enum cache_type type, const struct key *key, size_t size, bool *found) {
-    LZ_ASSERT(key->len <= CACHE_KEY && f->n_used < CACHE_USED_MAX);
-    if (!cache_grow(f)) { store_give_up(f->o.store); return NULL; }
+    LZ_ASSERT(key->len <= CACHE_KEY);
+    if (f->n_used >= CACHE_USED_MAX || !cache_grow(f)) { store_give_up(f->o.store); return NULL; }
     uint8_t padded[CACHE_KEY] = { 0 };
     memcpy(padded, key->b, key->len);
     size_t at = place(f, type, padded);

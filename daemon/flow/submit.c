@@ -125,6 +125,10 @@ static enum lz_err check_move(struct flow *f, struct record *d, struct lz_fail *
     else if (row->by == BY_RECIPIENT || row->by == BY_DAEMON) m->unit = f->o.unit;
     else if (m->unit == 0 && subject.n_targets == 1) m->unit = subject.targets[0];
     else if (m->unit == 0) return lz_refuse(fail, LZ_bad_argument, "有多个接收单位，请用 --unit 代码 指明对哪一个%s（或 --unit all）", row->zh);
+    /* the last places are kept for the acts that end a matter */
+    size_t n = flow_move_count(f, d->subject, m->unit);
+    if (n >= SUBJECT_MOVES_MAX - 16 || (n >= SUBJECT_MOVES_MAX - 64 && row->to == STATE_SAME))
+        return lz_refuse(fail, LZ_too_many, "这一件已有 %zu 次办理动作，接近 %d 次的上限；请办结或撤回后另行下发", n, SUBJECT_MOVES_MAX);
     struct standing s;
     flow_standing(f, d->subject, m->unit, &s);
     enum lz_err err = who_may(f, &subject, &s, row, m->unit, fail);

@@ -18,6 +18,7 @@ struct key key_record(uint32_t origin, uint16_t kind, struct lz_bytes register_k
     struct builder b = { 0 };
     b32(&b, origin);
     b16(&b, kind);
+    b.key.is_register = register_key.len != 0;
     if (register_key.len) braw(&b, register_key.data, register_key.len);
     else { b64(&b, stamp); b32(&b, epoch); }
     return b.key;
@@ -63,11 +64,6 @@ struct key key_number(uint32_t issuer, uint32_t year, uint16_t kind, uint32_t se
     return b.key;
 }
 struct key key_refused(uint32_t peer, struct key record) { struct builder b = { 0 }; b32(&b, peer); braw(&b, record.b, record.len); return b.key; }
-
-bool key_is_register(struct key record) {
-    const struct kind_row *row = record.len >= 6 ? kind_row(lz_get16(record.b + 4)) : NULL;
-    return row && row->class == CLASS_REGISTER;
-}
 
 struct key key_after(struct key key) {
     LZ_ASSERT(key.len < sizeof key.b);

@@ -85,7 +85,7 @@ static struct fresh_entry *new_entry(struct store *s, struct fresh_feed *f, bool
 /* Puts a record in a feed of this transaction and gives its position; 0 when memory for the turn ran out (an error sticks). */
 static uint64_t enter(struct store *s, struct feed_id feed, const struct key *key, struct lz_bytes envelope) {
     struct fresh_feed *f = fresh_feed(s, feed);
-    bool is_register = key_is_register(*key);
+    bool is_register = key->is_register;
     struct fresh_entry *e = f && f->n_entries ? &f->entries[f->n_entries - 1] : NULL;
     if (f && (!e || is_register || e->is_register || e->n_envelopes == ENTRY_KEYS_MAX || e->bytes + envelope.len > ENTRY_BYTES_MAX))
         e = new_entry(s, f, is_register);

@@ -46,7 +46,11 @@ void store_give_up(struct store *store);                  /* the turn ran out of
 bool store_written(const struct store *store);            /* something would be committed */
 
 /* ---- keys: fixed-width big-endian, built only here ---- */
-struct key { uint8_t len; uint8_t b[96]; };
+struct key {
+    uint8_t len;
+    bool is_register;                /* of a record: what its kind says, or, where this version does not know the kind, that it has a key */
+    uint8_t b[96];
+};
 struct key key_record(uint32_t origin, uint16_t kind, struct lz_bytes register_key, uint64_t stamp, uint32_t epoch);
 struct key key_of(const struct record *r);
 struct key key_id(struct rec_id id);
@@ -65,7 +69,6 @@ struct key key_ask(struct lz_bytes request, uint16_t index);
 struct key key_number(uint32_t issuer, uint32_t year, uint16_t kind, uint32_t serial);
 struct key key_refused(uint32_t peer, struct key record);
 struct key key_u64(uint64_t value);                       /* audit */
-bool key_is_register(struct key record);
 static inline struct lz_bytes key_view(const struct key *key) { return lz_bytes_of(key->b, key->len); }
 static inline bool key_begins(const struct key *key, const struct key *prefix, size_t n) {
     return key->len >= n && memcmp(key->b, prefix->b, n) == 0;

@@ -51,6 +51,7 @@ void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum
     struct record r;
     struct lz_fail fail = { 0 };
     t->turn_records++;
+    flow_make_room(t->flow);
     enum lz_err err = record_decode(t->arena, envelope, &r, &fail);
     if (err != LZ_ok && err != LZ_unknown_kind) { put_aside(t, l, &r, err, fail.text); return; }
     if (!may_say(t, l, &r, land)) { put_aside(t, l, &r, LZ_foreign_origin, "对方无权传送这条记录"); return; }

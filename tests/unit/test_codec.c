@@ -779,11 +779,11 @@ Test(packet, batch_that_lies_is_refused) {
 
 Test(packet, tip_fetch_and_ack_come_back) {
     struct lz_bytes bytes;
-    struct tip t = { .epoch = epoch_of(2), .seen = 99, .next_ms = 1500, .wall_ms = 1650729600000, .cause = str("与上级不通") }, u;
+    struct tip t = { .epoch = epoch_of(2), .seen = 99, .next_ms = 1500, .heard_ms = 77, .wall_ms = 1650729600000, .cause = str("与上级不通") }, u;
     for (size_t i = 0; i < LINK_FEEDS_MAX; i++) t.feeds[t.n_feeds++] = (struct tip_entry){ { i < 4 ? SCOPE_UP : 410802, (uint8_t)(i % 4) }, i * 7 };
     cr_assert_eq(tip_encode(arena, &t, &bytes), LZ_ok);
     cr_assert_eq(tip_decode(arena, body_of(bytes, PACKET_TIP), &u), LZ_ok);
-    cr_assert(epoch_equal(t.epoch, u.epoch) && u.seen == 99 && u.next_ms == 1500 && u.wall_ms == t.wall_ms && u.n_feeds == LINK_FEEDS_MAX);
+    cr_assert(epoch_equal(t.epoch, u.epoch) && u.seen == 99 && u.next_ms == 1500 && u.heard_ms == 77 && u.wall_ms == t.wall_ms && u.n_feeds == LINK_FEEDS_MAX);
     cr_assert(lz_bytes_equal(t.cause, u.cause));
     for (size_t i = 0; i < u.n_feeds; i++) cr_assert(feed_id_equal(t.feeds[i].feed, u.feeds[i].feed) && t.feeds[i].tip == u.feeds[i].tip);
     t.cause = str("\xFF");

@@ -120,7 +120,7 @@ Test(values, have_keys_whose_order_is_their_meaning) {
     cr_assert(k.len == REC_ID_BYTES && l.len == k.len && memcmp(k.b, l.b, k.len) == 0);
     r = (struct record){ .origin = UNIT, .kind = KIND_chief, .stamp = 5, .key = str("k1") };
     l = key_of(&r);
-    cr_assert(l.len == 6 + 2 && key_is_register(l) && !key_is_register(k), "a register's key has no stamp: the newest takes the place");
+    cr_assert(l.len == 6 + 2 && l.is_register && !k.is_register, "a register's key has no stamp: the newest takes the place");
     char longest[REGISTER_KEY_MAX];
     memset(longest, 'k', sizeof longest);
     r.key = lz_bytes_of(longest, sizeof longest);
@@ -597,8 +597,16 @@ Test(feeds, do_not_split_an_entry_over_two_batches) {
     cr_assert_eq(to, BATCH_RECORDS_MAX / ENTRY_KEYS_MAX);
     cr_assert_eq(store_feed_read(store, arena, up, to, 1 << 20, &list, &to), 10);
     /* the limit in the middle of an entry: the entry waits */
-    n = store_feed_read(store, arena, up, 0, ENTRY_BYTES_MAX + RECORD_BYTES_MAX, &list, &to);
-    cr_assert(n == BATCH_RECORDS_MAX || n % ENTRY_KEYS_MAX == 0);
+    static char block[1024];
+    for (uint64_t i = 1; i <= 5 * ENTRY_KEYS_MAX; i++)
+        cr_assert_eq(store_record_put(store, event(10000 + i), lz_bytes_of(block, sizeof block), &child, 1, false), LZ_ok);
+    commit();
+    uint64_t first = store_position(store) - 5;
+    cr_assert_eq(read_feed(child, 0, &list, &to), 2 * ENTRY_KEYS_MAX, "184 KiB take two entries of 64 KiB, not two and a half");
+    cr_assert_eq(to, first + 2);
+    cr_assert_eq(read_feed(child, to, &list, &to), 2 * ENTRY_KEYS_MAX);
+    cr_assert_eq(read_feed(child, to, &list, &to), ENTRY_KEYS_MAX);
+    cr_assert_eq(to, first + 5);
 }
 
 Test(feeds, pass_over_a_record_that_rotted) {
