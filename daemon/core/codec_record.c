@@ -437,8 +437,10 @@ static void head_take(struct gate *g, const Lz__Record *in, struct record *r) {
     r->key = codec_bytes(in->key);
     r->request = codec_bytes(in->request);
     if (g->err != LZ_ok) return;
-    if (r->key.len > REGISTER_KEY_MAX) g->err = lz_refuse(g->fail, LZ_too_large, "键 %zu 字节，上限 %d", r->key.len, REGISTER_KEY_MAX);
-    else if (r->request.len != 0 && r->request.len != 16) g->err = lz_refuse(g->fail, LZ_bad_packet, "请求号应为 16 字节");
+    if (r->key.len > REGISTER_KEY_MAX) {
+        g->err = lz_refuse(g->fail, LZ_too_large, "键 %zu 字节，上限 %d", r->key.len, REGISTER_KEY_MAX);
+        r->key = (struct lz_bytes){ 0 };                     /* what is refused is still filed under its key */
+    } else if (r->request.len != 0 && r->request.len != 16) g->err = lz_refuse(g->fail, LZ_bad_packet, "请求号应为 16 字节");
     else if (in->sensitivity > 1) g->err = lz_refuse(g->fail, LZ_secret_refused, "密级 %u：本系统不处理涉密内容", in->sensitivity);
     r->origin = in->origin;
     r->kind = (uint16_t)in->kind;
@@ -477,6 +479,14 @@ static enum lz_err envelope_open(struct arena *arena, struct lz_bytes envelope, 
     return LZ_ok;
 }
 
+/* A rollup is kept under what it sums: another key would let one sum stand in for another. */
+static bool rollup_key_fits(const struct record *r) {
+    uint8_t key[2 + REC_ID_BYTES];
+    lz_put16(key, (uint16_t)r->of.rollup.kind);
+    rec_id_put(r->of.rollup.subject, key + 2);
+    return lz_bytes_equal(r->key, lz_bytes_of(key, sizeof key));
+}
+
 enum lz_err record_decode(struct arena *arena, struct lz_bytes envelope, struct record *r, struct lz_fail *fail) {
     memset(r, 0, sizeof *r);
     r->envelope = envelope;
@@ -497,6 +507,7 @@ enum lz_err record_decode(struct arena *arena, struct lz_bytes envelope, struct 
     if (row->direction != r->direction || row->reach != r->reach || r->lane > row->lane)
         return lz_refuse(fail, LZ_wrong_direction, "%s的方向或范围被改动", row->zh);
     payload_take(&gate, in, r);
+    if (gate.err == LZ_ok && r->kind == KIND_rollup && !rollup_key_fits(r)) return lz_refuse(fail, LZ_bad_packet, "汇总的键与内容不符");
     return gate.err;
 }
 

@@ -54,6 +54,7 @@ void flow_settle(struct flow *f) {
     if (f->clock_went_back) flow_rollups_again(f);       /* what was to go up within a second must not wait for an hour to come again */
     if (flow_next_due(f) <= f->now.wall_ms) due_run(f);
     standings_settle(f);
+    reroutes_run(f);
     standings_write(f);
     rollups_write(f);
 }
@@ -107,6 +108,13 @@ size_t flow_move_count(struct flow *f, struct rec_id subject, uint32_t unit) {
     return count_moves(f, subject, unit) + (unit ? count_moves(f, subject, 0) : 0);
 }
 
+/* By the divisions, enrolled or not: the N of "n of N" does not depend on who is connected. */
+static bool is_below(struct flow *f, uint32_t unit) {
+    for (const struct unit *u = units_find(f->o.units, unit); u && u->parent; u = units_find(f->o.units, u->parent))
+        if (u->parent == f->o.unit) return true;
+    return roster_holding(f->o.roster, unit) != NULL;
+}
+
 size_t flow_recipients(struct flow *f, const struct record *d, const uint32_t **units) {
     uint32_t *out = arena_alloc_raw(f->arena, TARGETS_MAX * sizeof *out);
     size_t n = 0;
@@ -117,7 +125,7 @@ size_t flow_recipients(struct flow *f, const struct record *d, const uint32_t **
         return n < TARGETS_MAX ? n : TARGETS_MAX;
     }
     for (size_t i = 0; i < d->n_targets && i < TARGETS_MAX; i++)
-        if (d->origin == f->o.unit || d->targets[i] == f->o.unit || roster_holding(f->o.roster, d->targets[i])) out[n++] = d->targets[i];
+        if (d->origin == f->o.unit || d->targets[i] == f->o.unit || is_below(f, d->targets[i])) out[n++] = d->targets[i];
     return n;
 }
 

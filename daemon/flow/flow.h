@@ -54,6 +54,7 @@ bool class_by_name(uint32_t kind, const char *name, uint32_t *class);
 struct standing {
     uint8_t machine, state, colour;
     uint8_t auto_escalated;          /* this tier's daemon has passed it up once */
+    uint8_t counted;                 /* it is in the sums: it is this node's to count, and its subject is held */
     uint32_t owner, handler;         /* problem */
     uint64_t since_ms;               /* of the present state, by the move's own time */
     uint64_t delivered_ms, signed_ms, reported_ms, closed_ms;

@@ -10,7 +10,7 @@ struct cached_standing {
     struct standing now;
     struct counters before;          /* what it contributes as the store has it */
     uint64_t judge_before;
-    bool mine, refold, dirty, counted, judge;   /* judge: its colour is to be looked at in this turn */
+    bool mine, refold, dirty, there, judge;   /* judge: its colour is to be looked at in this turn */
 };
 struct cached_rollup {
     uint16_t kind;
@@ -27,7 +27,8 @@ struct cached_rollup {
 };
 struct cached_subject {
     struct rec_id id;
-    bool here, target_all, hurried;  /* hurried: sent in a more urgent lane than its kind's */
+    bool here, target_all, reroute;
+    bool hurried;                    /* sent in a more urgent lane than its kind's */
     uint8_t lane;
     uint64_t due_ms, written_ms;
 };
@@ -84,6 +85,6 @@ void due_run(struct flow *f);
 enum lz_err submit_checked(struct flow *f, struct record *draft, struct lz_bytes author, struct lz_bytes request, uint32_t index,
                            struct rec_id *id, struct lz_fail *fail);
 /* land.c */
-void reroute_subject(struct flow *f, struct rec_id subject);
+void reroutes_run(struct flow *f);
 void route_of(struct flow *f, const struct record *r, struct route *route);
 #endif

@@ -62,6 +62,7 @@ static bool takes_effect(const struct record *subject, const struct record *m, u
     if (strcmp(row->name, "assign") == 0) s->handler = v->to_unit;
     if (strcmp(row->name, "escalate") == 0) { s->owner = v->to_unit; s->handler = 0; }
     if (strcmp(row->name, "suspend") == 0) s->due_ms = v->due_ms;
+    else if (s->machine == MACHINE_PROBLEM && s->state == PROBLEM_suspended && row->to != STATE_SAME) s->due_ms = 0;   /* the review date is over */
     if (row->to != STATE_SAME) s->state = row->to;
     return true;
 }

@@ -15,15 +15,25 @@ static void add_involved(uint32_t *list, size_t *n, uint32_t unit) {
     (*n)++;
 }
 
-/* What the moves of a problem say about where it must be known. */
-static void problem_facts(struct flow *f, struct rec_id subject, struct route_facts *facts) {
-    struct record *moves;
-    uint32_t *involved = f->involved;
-    size_t mark = arena_used(f->arena);
-    size_t n = flow_moves(f, subject, 0, &moves), n_involved = 0;
+/* May a unit hand the problem to another: only to one of its own, as far as this node can see. */
+static bool may_assign(struct flow *f, uint32_t by, uint32_t to) {
+    if (by == f->o.unit) return to == by || roster_holding(f->o.roster, to);
+    const struct child *child = roster_holding(f->o.roster, by);
+    return !child || child_holds(child, to);
+}
+
+/* What the moves of a problem say about where it must be known. An assignment counts when the fold has it in effect: else an
+ * illegal one would hand a problem to a sibling. */
+static void problem_facts(struct flow *f, struct rec_id id, struct route_facts *facts) {
+    struct record subject, *moves;
+    uint8_t trace[SUBJECT_MOVES_MAX];
+    struct standing s;
+    size_t mark = arena_used(f->arena), n_involved = 0;
     const struct move_row *escalate = move_by_name(MACHINE_PROBLEM, "escalate"), *assign = move_by_name(MACHINE_PROBLEM, "assign");
-    facts->parent_knows = subject.origin == f->o.unit;
-    add_involved(involved, &n_involved, subject.origin);
+    facts->parent_knows = id.origin == f->o.unit;
+    add_involved(f->involved, &n_involved, id.origin);
+    size_t n = flow_record(f, id, &subject) ? flow_moves(f, id, 0, &moves) : 0;
+    if (n) flow_fold(&subject, moves, n, 0, &s, trace);
     for (size_t i = 0; i < n; i++) {
         const struct move *m = &moves[i].of.move;
         bool from_below = moves[i].origin == f->o.unit || roster_holding(f->o.roster, moves[i].origin);
@@ -31,51 +41,91 @@ static void problem_facts(struct flow *f, struct rec_id subject, struct route_fa
             facts->escalated = true;
             if (moves[i].origin == f->o.unit) facts->parent_knows = true;
         }
-        if (m->move == assign->number) {
-            add_involved(involved, &n_involved, m->to_unit);
-            if (!from_below) facts->parent_knows = true;
-        }
+        if (m->move != assign->number || trace[i] != 1 || !may_assign(f, moves[i].origin, m->to_unit)) continue;
+        add_involved(f->involved, &n_involved, m->to_unit);
+        if (!from_below) facts->parent_knows = true;
     }
-    arena_rewind(f->arena, mark);                    /* the decoded moves: nothing above enters the cache */
-    facts->involved = involved;
+    arena_rewind(f->arena, mark);                        /* the decoded moves: nothing above enters the cache */
+    facts->involved = f->involved;
     facts->n_involved = n_involved;
     facts->subject_lane = facts->escalated ? LANE_URGENT : LANE_ROUTINE;
 }
 
-void route_of(struct flow *f, const struct record *r, struct route *route) {
-    struct route_facts facts = {
-        .unit = f->o.unit, .has_parent = f->o.parent != 0, .issuer = r->subject.origin, .subject_lane = r->lane, .subject_here = true,
-        .from_parent = r->origin != f->o.unit && !roster_holding(f->o.roster, r->origin),
-        .wished = f->o.parent && flow_wished(f, r->kind),
-    };
-    if (r->kind == KIND_problem) problem_facts(f, record_id(r), &facts);
+static bool is_problem(const struct record *r) { return (r->kind == KIND_move ? r->subject.kind : r->kind) == KIND_problem; }
+
+/* problem: what problem_facts found for its subject, when the caller has it; NULL: it is looked up. */
+static void facts_of(struct flow *f, const struct record *r, const struct route_facts *problem, struct route_facts *facts) {
+    *facts = problem ? *problem : (struct route_facts){ .subject_here = true, .subject_lane = r->lane };
     if (r->kind == KIND_move) {
         struct cached_subject *s = subject_of(f, r->subject);
-        facts.subject_here = s && s->here;
-        if (s) { facts.subject_lane = s->lane; facts.subject_all = s->target_all; }
-        if (r->subject.kind == KIND_problem) problem_facts(f, r->subject, &facts);
+        facts->subject_here = s && s->here;
+        if (s && !problem) { facts->subject_lane = s->lane; facts->subject_all = s->target_all; }
     }
+    if (is_problem(r) && !problem) problem_facts(f, r->kind == KIND_move ? r->subject : record_id(r), facts);
+    facts->unit = f->o.unit;
+    facts->has_parent = f->o.parent != 0;
+    facts->issuer = r->subject.origin;
+    facts->from_parent = r->origin != f->o.unit && !roster_holding(f->o.roster, r->origin);
+    facts->wished = f->o.parent && flow_wished(f, r->kind);
+}
+
+void route_of(struct flow *f, const struct record *r, struct route *route) {
+    struct route_facts facts;
+    facts_of(f, r, NULL, &facts);
     route_record(r, &facts, f->o.roster, route);
 }
 
 static void enter_missing(struct flow *f, const struct record *r) {
-    struct route *route = &f->route;
-    route_of(f, r, route);
-    for (size_t i = 0; i < route->n_feeds; i++) store_record_enter(f->o.store, key_of(r), route->feeds[i]);
+    struct route_facts facts;
+    facts_of(f, r, NULL, &facts);
+    route_record(r, &facts, f->o.roster, &f->route);
+    for (size_t i = 0; i < f->route.n_feeds; i++) store_record_enter(f->o.store, key_of(r), f->route.feeds[i]);
+}
+
+/* One record of a subject; its decoded form is given back before its bytes are copied for the feed. */
+static void reroute_one(struct flow *f, struct rec_id id, const struct route_facts *problem) {
+    struct record r;
+    struct route_facts facts;
+    size_t mark = arena_used(f->arena);
+    bool held = flow_record(f, id, &r);
+    if (held) {
+        facts_of(f, &r, problem, &facts);                /* the subject is in the cache already: nothing new enters it here */
+        route_record(&r, &facts, f->o.roster, &f->route);
+    }
+    arena_rewind(f->arena, mark);
+    for (size_t i = 0; held && i < f->route.n_feeds; i++) store_record_enter(f->o.store, key_id(id), f->route.feeds[i]);
 }
 
 /* All records of a subject again: its standing changed, or it has only now arrived and moves were waiting. */
-void reroute_subject(struct flow *f, struct rec_id subject) {
-    struct record r;
-    if (!flow_record(f, subject, &r)) return;
-    enter_missing(f, &r);
+static void reroute_subject(struct flow *f, struct rec_id subject) {
+    struct cached_subject *s = subject_of(f, subject);
+    struct route_facts problem = { 0 };
+    bool is = subject.kind == KIND_problem;
+    if (!s || !s->here) return;
+    if (f->o.parent) flow_wished(f, subject.kind);
+    if (is) { problem.subject_here = true; problem_facts(f, subject, &problem); }
+    reroute_one(f, subject, is ? &problem : NULL);
     struct key prefix = key_id(subject), key = prefix;
     struct lz_bytes v;
     for (; store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
         const uint8_t *p = key.b + prefix.len + 4;
-        struct record move;
-        if (flow_record(f, (struct rec_id){ lz_get32(p), KIND_move, lz_get64(p + 4), lz_get32(p + 12) }, &move)) enter_missing(f, &move);
+        reroute_one(f, (struct rec_id){ lz_get32(p), KIND_move, lz_get64(p + 4), lz_get32(p + 12) }, is ? &problem : NULL);
     }
+}
+
+/* Once a turn for each subject that was touched, however many moves came. */
+void reroutes_run(struct flow *f) {
+    for (size_t i = 0; i < f->n_used; i++) {
+        struct cached_subject *s = f->slots[i].value;
+        if (f->slots[i].type != CACHE_SUBJECT || !s->reroute) continue;
+        s->reroute = false;
+        reroute_subject(f, s->id);
+    }
+}
+
+static void reroute_later(struct flow *f, struct rec_id subject) {
+    struct cached_subject *s = subject_of(f, subject);
+    if (s) s->reroute = true;
 }
 
 void flow_reroute(struct flow *f, struct key key, struct lz_bytes value) {
@@ -107,10 +157,11 @@ static void touch_waiting(struct flow *f, struct rec_id subject) {
     uint32_t last = UINT32_MAX;
     for (; store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
         uint32_t unit = lz_get32(key.b + prefix.len);
+        cache_spill(f);                                  /* however many wait: our callers hold nothing of the cache */
         if (unit != last) standing_touch(f, subject, unit);
         last = unit;
     }
-    if (last != UINT32_MAX) reroute_subject(f, subject);
+    if (last != UINT32_MAX) reroute_later(f, subject);
 }
 
 static void on_directive(struct flow *f, const struct record *r) {
@@ -139,7 +190,7 @@ static void on_move(struct flow *f, const struct record *r) {
     if (!row || row->machine == MACHINE_NONE) return;
     uint32_t unit = row->machine == MACHINE_HANDLING ? r->of.move.unit : 0;
     standing_touch(f, r->subject, unit);
-    if (row->machine == MACHINE_PROBLEM) reroute_subject(f, r->subject);
+    if (row->machine == MACHINE_PROBLEM) reroute_later(f, r->subject);
 }
 
 static void on_progress(struct flow *f, const struct record *r) {

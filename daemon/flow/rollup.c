@@ -138,7 +138,10 @@ static bool sent_already(struct flow *f, const struct cached_rollup *total) {
         static const struct counters none;
         return memcmp(&total->sum, &none, sizeof none) == 0;
     }
-    return record_decode(f->arena, stored.envelope, &r, NULL) == LZ_ok && memcmp(&r.of.rollup.sum, &total->sum, sizeof total->sum) == 0;
+    size_t mark = arena_used(f->arena);
+    bool same = record_decode(f->arena, stored.envelope, &r, NULL) == LZ_ok && memcmp(&r.of.rollup.sum, &total->sum, sizeof total->sum) == 0;
+    arena_rewind(f->arena, mark);
+    return same;
 }
 
 void rollup_send(struct flow *f, uint16_t kind, struct rec_id subject) {
@@ -168,7 +171,11 @@ static void take_back_sent(struct flow *f) {
     for (; store_seek(f->o.store, TABLE_record, &key, &v) && key_begins(&key, &prefix, 6); key = key_after(key)) {
         cache_spill(f);
         if (key.len != 6 + 2 + REC_ID_BYTES) continue;
-        struct cached_rollup *total = rollup_of(f, lz_get16(key.b + 6), rec_id_get(key.b + 8), 0);
+        struct lz_bytes row;
+        uint16_t kind = lz_get16(key.b + 6);
+        struct rec_id subject = rec_id_get(key.b + 8);
+        if (store_get(f->o.store, TABLE_rollup, key_rollup(kind, subject, 0), &row)) continue;
+        struct cached_rollup *total = rollup_of(f, kind, subject, 0);
         if (total && !total->there && !total->dirty) total->dirty = true;
     }
 }
@@ -194,6 +201,17 @@ void flow_rollups_again(struct flow *f) {
     }
 }
 
+/* As the store has it, without taking it into the turn's memory: at start all parts are compared, and hardly one differs. */
+static bool part_is(struct flow *f, uint16_t kind, struct rec_id subject, uint32_t child, const struct counters *sum) {
+    struct lz_bytes v;
+    for (size_t i = 0; i < f->n_used; i++)
+        if (f->slots[i].type == CACHE_ROLLUP) return false;             /* changed in this turn already: the long way */
+    if (!store_get(f->o.store, TABLE_rollup, key_rollup(kind, subject, child), &v) || v.len < COUNTER_COUNT * 8) return false;
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        if ((int64_t)lz_get64(v.data + i * 8) != sum->of[i]) return false;
+    return true;
+}
+
 void flow_child_part(struct flow *f, uint32_t child, bool present) {
     static const struct counters none;
     struct key key = key_record(child, KIND_rollup, (struct lz_bytes){ 0 }, 0, 0), prefix = key;
@@ -203,8 +221,13 @@ void flow_child_part(struct flow *f, uint32_t child, bool present) {
         cache_spill(f);
         struct stored stored;
         struct record r;
+        size_t mark = arena_used(f->arena);
         if (!store_record_parse(v, &stored) || record_decode(f->arena, stored.envelope, &r, NULL) != LZ_ok) continue;
-        set_part(f, (uint16_t)r.of.rollup.kind, r.of.rollup.subject, child, present ? &r.of.rollup.sum : &none);
+        struct counters sum = present ? r.of.rollup.sum : none;
+        uint16_t kind = (uint16_t)r.of.rollup.kind;
+        struct rec_id subject = r.of.rollup.subject;
+        arena_rewind(f->arena, mark);
+        if (!part_is(f, kind, subject, child, &sum)) set_part(f, kind, subject, child, &sum);
     }
 }
 

@@ -35,6 +35,7 @@ void flow_make_room(struct flow *f) { cache_spill(f); }
 void cache_spill(struct flow *f) {
     if (f->n_used < CACHE_ROOM) return;
     standings_settle(f);
+    reroutes_run(f);
     standings_write(f);
     rollups_write(f);
     memset(f->index, 0, 2 * f->max_slots * sizeof *f->index);
@@ -67,7 +68,7 @@ enum { STANDING_BYTES = 4 + 8 + 9 * 8 + 5 * 4 + 2 * REC_ID_BYTES + 2 * 4 + 3 * 8
 
 static void standing_print(const struct standing *s, uint8_t out[STANDING_BYTES]) {
     uint8_t *p = out;
-    *p++ = s->machine; *p++ = s->state; *p++ = s->colour; *p++ = s->auto_escalated;
+    *p++ = s->machine; *p++ = s->state; *p++ = s->colour; *p++ = (uint8_t)(s->auto_escalated | s->counted << 7);
     lz_put32(p, s->owner); lz_put32(p + 4, s->handler); p += 8;
     const uint64_t times[] = { s->since_ms, s->delivered_ms, s->signed_ms, s->reported_ms, s->closed_ms, s->due_ms, s->first_due_ms, s->red_since_ms,
             s->judge_ms };
@@ -84,7 +85,7 @@ static void standing_print(const struct standing *s, uint8_t out[STANDING_BYTES]
 static bool standing_parse(struct lz_bytes v, struct standing *s) {
     if (v.len != STANDING_BYTES || v.data[0] >= MACHINE_COUNT || v.data[1] >= STATES_MAX || v.data[2] >= COLOUR_COUNT) return false;
     const uint8_t *p = v.data;
-    *s = (struct standing){ .machine = p[0], .state = p[1], .colour = p[2], .auto_escalated = p[3], .owner = lz_get32(p + 4), .handler = lz_get32(p + 8) };
+    *s = (struct standing){ .machine = p[0], .state = p[1], .colour = p[2], .auto_escalated = p[3] & 1, .counted = p[3] >> 7, .owner = lz_get32(p + 4), .handler = lz_get32(p + 8) };
     p += 12;
     uint64_t *const times[] = { &s->since_ms, &s->delivered_ms, &s->signed_ms, &s->reported_ms, &s->closed_ms, &s->due_ms, &s->first_due_ms,
             &s->red_since_ms, &s->judge_ms };
@@ -137,6 +138,7 @@ bool fold_again(struct flow *f, struct rec_id subject, uint32_t unit, struct sta
     folded.red_since_ms = s->red_since_ms;
     folded.judge_ms = s->judge_ms;
     folded.auto_escalated = s->auto_escalated;
+    folded.counted = s->counted;
     folded.as_of = s->as_of;
     folded.n_progress = s->n_progress;
     folded.progress_stamp = s->progress_stamp;
@@ -157,8 +159,8 @@ static struct cached_standing *load(struct flow *f, struct rec_id subject, uint3
     c->now.machine = (uint8_t)(row ? row->machine : MACHINE_NONE);
     /* the recipient counts a directive, the finder a problem or an emergency */
     c->mine = c->now.machine == MACHINE_HANDLING ? unit == f->o.unit : subject.origin == f->o.unit;
-    c->counted = standing_load(f, subject, unit, &c->now);
-    if (c->counted) standing_contribution(&c->now, &c->before);
+    c->there = standing_load(f, subject, unit, &c->now);
+    if (c->now.counted) standing_contribution(&c->now, &c->before);
     c->judge_before = c->now.judge_ms;
     return c;
 }
@@ -173,6 +175,7 @@ struct cached_standing *standing_of(struct flow *f, struct rec_id subject, uint3
     struct cached_standing *c = load(f, subject, unit);
     if (!c || !c->refold) return c;
     c->refold = false;
+    c->judge = true;
     fold_again(f, subject, unit, &c->now);
     return c;
 }
@@ -181,7 +184,7 @@ bool flow_standing(struct flow *f, struct rec_id subject, uint32_t unit, struct 
     struct cached_standing *c = standing_of(f, subject, unit);
     if (!c) return false;
     *s = c->now;
-    return c->counted || c->dirty;
+    return c->there || c->dirty;
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------- */
@@ -194,20 +197,20 @@ static void write_one(struct flow *f, struct cached_standing *c) {
         if (c->now.judge_ms) due_put(f, c->now.judge_ms, DUE_JUDGE, c->subject, c->unit);
         c->judge_before = c->now.judge_ms;
     }
+    struct counters after = { { 0 } };
+    struct cached_subject *subject = c->mine ? subject_of(f, c->subject) : NULL;
+    c->now.counted = subject && subject->here;           /* a move on what does not exist here counts nothing */
+    if (c->now.counted) standing_contribution(&c->now, &after);
     uint8_t v[STANDING_BYTES];
     standing_print(&c->now, v);
     store_put(f->o.store, TABLE_standing, key_standing(c->subject, c->unit), lz_bytes_of(v, sizeof v));
-    if (!c->mine) return;
-    struct counters after, none = { { 0 } };
-    standing_contribution(&c->now, &after);
-    const struct counters *before = c->counted ? &c->before : &none;
+    c->there = true;
     struct rec_id whole = { 0 };
-    if (memcmp(&after, before, sizeof after) != 0) {
-        if (c->now.machine == MACHINE_HANDLING) rollup_add(f, c->subject.kind, c->subject, &after, before);
-        rollup_add(f, c->subject.kind, whole, &after, before);
+    if (memcmp(&after, &c->before, sizeof after) != 0) {
+        if (c->now.machine == MACHINE_HANDLING) rollup_add(f, c->subject.kind, c->subject, &after, &c->before);
+        rollup_add(f, c->subject.kind, whole, &after, &c->before);
     }
     c->before = after;
-    c->counted = true;
 }
 
 void standings_write(struct flow *f) {

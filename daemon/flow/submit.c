@@ -20,7 +20,12 @@ static const char *unit_name(struct flow *f, uint32_t code) {
 /* ---- directives ------------------------------------------------------------------------------------------------------------ */
 
 static enum lz_err check_targets(struct flow *f, struct record *d, struct lz_fail *fail) {
-    if (d->target_all) { d->n_targets = 0; return LZ_ok; }
+    if (d->target_all) {
+        uint32_t one[1];
+        d->n_targets = 0;
+        if (units_below(f->o.units, f->o.unit, false, one, 1) || f->o.roster->n_children) return LZ_ok;
+        return lz_refuse(fail, LZ_bad_argument, "本单位没有下级，不能向全部下级下发");
+    }
     if (d->n_targets == 0) return lz_refuse(fail, LZ_bad_argument, "没有接收单位；请用 --to 代码 指定，或 --to all 发给全部下级");
     qsort(d->targets, d->n_targets, sizeof *d->targets, by_code);
     uint32_t *below = arena_alloc_raw(f->arena, SUBTREE_MAX * sizeof *below);
@@ -104,6 +109,8 @@ static enum lz_err check_needs(struct flow *f, struct move *m, const struct move
         if (f->o.parent == 0) return lz_refuse(fail, LZ_illegal_move, "本单位没有上级，不能上交");
         m->to_unit = f->o.parent;
     }
+    if ((strcmp(row->name, "extend") == 0 || strcmp(row->name, "ask_extension") == 0) && s->due_ms && m->due_ms <= s->due_ms)
+        return lz_refuse(fail, LZ_bad_date, "新的期限应晚于现在的期限");
     if (strcmp(row->name, "ask_extension") == 0 && s->due_ms && f->now.wall_ms >= s->due_ms)
         return lz_refuse(fail, LZ_illegal_move, "期限已过，不能再申请延期；请直接报告并说明原因");
     return LZ_ok;
@@ -196,6 +203,7 @@ enum lz_err submit_checked(struct flow *f, struct record *d, struct lz_bytes aut
                            struct rec_id *id, struct lz_fail *fail) {
     const struct kind_row *row = kind_row(d->kind);
     if (!row) return lz_refuse(fail, LZ_unknown_kind, "不认识的种类 %u", d->kind);
+    if ((row->class == CLASS_REGISTER) != (d->key.len != 0)) return lz_refuse(fail, LZ_bad_argument, "%s的键不对：%s", row->zh, row->class == CLASS_REGISTER ? "缺少编号" : "这一种类没有编号");
     if (d->sensitivity > 1) return lz_refuse(fail, LZ_secret_refused, "本系统不处理涉密内容");
     uint8_t asked = d->lane;
     d->lane = (uint8_t)row->lane;

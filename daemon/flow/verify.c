@@ -127,7 +127,9 @@ static void check_standing(struct checker *c, struct rec_id subject, uint32_t un
     if (p->n_progress != stored->n_progress || p->as_of != stored->as_of || p->numerator != stored->numerator || p->denominator != stored->denominator)
         differ(c, "%s 对 %06u 的进展存的是 %u 条，重算是 %u 条", id, unit, stored->n_progress, p->n_progress);
     bool mine = stored->machine == MACHINE_HANDLING ? unit == c->f->o.unit : subject.origin == c->f->o.unit;
-    if (!mine) return;
+    struct stored held;
+    if (stored->counted != (mine && store_record_get(c->f->o.store, key_id(subject), &held))) differ(c, "%s 对 %06u 该不该计入汇总弄错了", id, unit);
+    if (!stored->counted) return;
     struct counters part;
     struct rec_id whole = { 0 };
     standing_contribution(stored, &part);

@@ -154,9 +154,8 @@ enum lz_err store_record_put(struct store *s, struct key key, struct lz_bytes en
         struct stored old;
         if (store_record_get(s, key, &old)) {
             size_t n_old = store_stored_feeds(&old);
-            uint8_t refs[64 * FEED_REF_BYTES];
-            LZ_ASSERT(n_old <= 64);                     /* registers go up: one feed a lane */
-            memcpy(refs, old.feeds.data, old.feeds.len);
+            const uint8_t *refs = arena_copy(s->arena, old.feeds.data, old.feeds.len + 1);
+            if (!refs) { store_give_up(s); return LZ_full; }
             for (size_t i = 0; i < n_old; i++)
                 leave(s, (struct feed_id){ lz_get32(refs + i * FEED_REF_BYTES), refs[i * FEED_REF_BYTES + 4] }, lz_get64(refs + i * FEED_REF_BYTES + 5));
         }

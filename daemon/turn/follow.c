@@ -9,6 +9,8 @@
 /* From a child: what its subtree says, upward. From the parent: what stands outside our subtree, downward. Only a reclaim
  * answer may bring one's own records from a child, or one's own and one's subtree's from the parent. */
 static bool may_say(struct turn *t, const struct link *l, const struct record *r, enum land land) {
+    /* of a directive, only the recipient it concerns and the issuer move; another's would crowd out theirs */
+    if (r->kind == KIND_move && kind_is_directive(r->subject.kind) && r->origin != r->of.move.unit && r->origin != r->subject.origin) return false;
     bool own = r->origin == t->o.unit;
     const struct child *holder = roster_holding(t->o.roster, r->origin);
     if (land == LAND_RECLAIM) return l->is_parent ? own || holder != NULL : own;
@@ -20,8 +22,9 @@ static bool may_say(struct turn *t, const struct link *l, const struct record *r
 }
 
 static void put_aside(struct turn *t, struct link *l, const struct record *r, enum lz_err why, const char *text) {
-    struct key key = r->origin ? key_of(r) : key_u64(lz_hash64(0, r->envelope.data, r->envelope.len));
-    size_t kept = r->envelope.len <= RECORD_BYTES_MAX ? r->envelope.len : 0;
+    struct key key = r->origin && r->key.len <= REGISTER_KEY_MAX ? key_of(r) : key_u64(lz_hash64(0, r->envelope.data, r->envelope.len));
+    /* evidence is kept where there is room for it; of what is secret, nothing */
+    size_t kept = r->envelope.len <= RECORD_BYTES_MAX && !t->room.full && why != LZ_secret_refused ? r->envelope.len : 0;
     const char *name = lz_err_name(why);
     size_t n = strlen(name);
     uint8_t *v = arena_alloc_raw(t->arena, 10 + n + kept);

@@ -174,6 +174,7 @@ static void judge_ourselves(struct turn *t, struct link *l, const struct hello *
         enum verdict v = peer_judge(&c->at, t->lineage, t->n_lineage, true);
         bool good = v == VERDICT_GOOD || v == VERDICT_FRESH;
         if (!good) lost = true;
+        if (good && c->at.position > out->tip) good = false;     /* beyond what there is: not so, and no loss of ours */
         out_reset(out, good ? c->at.position : 0);
     }
     for (size_t i = 0; i < l->n_out; i++) {
@@ -430,6 +431,7 @@ void turn_child_removed(struct turn *t, uint32_t code) {
     l->gone = true;
     l->greeted = l->connected = l->reclaim = false;
     store_delete(t->o.store, TABLE_reclaim, key_u32(code));
+    store_delete(t->o.store, TABLE_walk, key_u32(code));           /* back again, it gets what was addressed to it meanwhile */
     flow_child_part(t->flow, code, false);
 }
 

@@ -124,6 +124,7 @@ void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body) {
     if (reclaim_answer_decode(t->arena, body, &a) != LZ_ok) { t->counters.bad_packets++; return; }
     if (!l->greeted || !epoch_equal(a.asker, store_epoch(t->o.store)) || !epoch_equal(a.answerer, l->epoch)) return;
     if (!l->reclaim || !lz_bytes_equal(a.after, key_view(&l->reclaim_after))) return;
+    if (t->room.exhausted) return;                       /* asked again when there is room */
     for (size_t i = 0; i < a.n_envelopes; i++) follow_apply(t, l, a.envelopes[i], LAND_RECLAIM);
     if (a.n_envelopes) lz_log(LZ_INFO, "reclaim.got peer=%06u records=%zu", l->code, a.n_envelopes);
     l->reclaim_asked_ms = 0;
@@ -133,7 +134,7 @@ void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body) {
         reclaim_ask_peer(t, l);
         return;
     }
-    l->reclaim_passed = true;
+    l->reclaim_passed = t->answered = true;
     if (a.final) { close_row(t, l); return; }
     l->reclaim_after = (struct key){ 0 };               /* the answerer has not all of its own yet: asked again, later */
     l->reclaim_asked_ms = t->now.mono_ms ? t->now.mono_ms : 1;

@@ -171,6 +171,7 @@ static void forget_turn(struct turn *t) {
         l->hello_sent_ms = 0;
     }
     links_load(t);
+    walk_load(t);
     store_abort(t->o.store);
 }
 
@@ -258,10 +259,10 @@ bool turn_recovering(struct turn *t) {
     bool open = false;
     for (struct link *l = t->links; l; l = l->next) {
         if (!l->reclaim || l->gone) continue;
-        if (l->reclaim_passed) return false;        /* one neighbour has given all that it had */
+        if (l->reclaim_passed) return false;
         open = true;
     }
-    return open && !t->overridden;
+    return open && !t->answered && !t->overridden;
 }
 
 void turn_override_reclaim(struct turn *t) {

@@ -60,6 +60,7 @@ struct turn {
     struct packet *outbox;           /* in the arena */
     size_t n_outbox, at_outbox, outbox_bytes;
     size_t turn_records, turn_bytes, turn_packets;
+    bool answered;                   /* in this recovery, one neighbour has given all that it had */
     bool in_turn, serve_more, walk_more, overridden, busy;
     uint64_t tip_at_ms, tip_interval_ms, room_checked_ms, ack_write_ms;
     struct store_room room;
@@ -113,6 +114,7 @@ void reclaim_load(struct turn *t, struct link *l);
 /* walk.c */
 void walk_check(struct turn *t);                /* who needs one: a new child, another subtree, another wish */
 void walk_step(struct turn *t);
+void walk_load(struct turn *t);
 /* turn.c */
 void turn_post(struct turn *t, uint32_t peer, enum channel channel, struct lz_bytes bytes);
 uint64_t turn_random(struct turn *t, uint64_t below);

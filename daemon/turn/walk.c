@@ -56,6 +56,17 @@ void walk_check(struct turn *t) {
     t->walk_active = any;
 }
 
+/* After a turn that was given up: what is under way is what the store says. */
+void walk_load(struct turn *t) {
+    t->walk_active = false;
+    for (struct link *l = t->links; l; l = l->next) {
+        bool done = true;
+        uint64_t hash;
+        l->walking = row_get(t, l->code, &done, &hash) && !done;
+        t->walk_active |= l->walking;
+    }
+}
+
 static void finish(struct turn *t) {
     for (struct link *l = t->links; l; l = l->next) {
         bool done;
