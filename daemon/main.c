@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -226,6 +227,7 @@ static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
     o->units = d->units;
     o->calendar = d->calendar;
     o->n_parent_endpoints = d->wire_options.n_parent_endpoints;
+    crypto_generichash(o->seal_key, sizeof o->seal_key, (const uint8_t *)"linzhang seal", 13, d->wire_options.secret_key, KEY_BYTES);
     lz_random(o->epoch.b, sizeof o->epoch.b);
     lz_random(&o->seed, sizeof o->seed);
     err = wire_open(&d->wire, &d->wire_options, fail);

@@ -5,6 +5,7 @@
  * (core/peer.c) and whether it makes sense now (flow). protobuf-c's traps that decide the shape: parsing costs thirty times
  * the input, so size is checked first; unknown enum values pass, so each is range-checked; packing a parsed message is
  * not identity, so the received bytes are kept. */
+#include <sodium.h>
 #include "codec.h"
 #include "record.pb-c.h"
 
@@ -188,7 +189,32 @@ static size_t varint_put(uint8_t *out, size_t value) {
     return n;
 }
 
-/* The envelope's only field today is `record`, so it is written in front of the record in place: one copy less. */
+/* Envelope.signature, field 3, of SEAL_BYTES. */
+enum { SEAL_FIELD = 2 + SEAL_BYTES, SEAL_TAG = 0x1a };
+
+static void seal_of(struct lz_bytes bytes, const uint8_t key[SEAL_KEY_BYTES], uint8_t out[SEAL_BYTES]) {
+    int failed = crypto_generichash(out, SEAL_BYTES, bytes.data, bytes.len, key, SEAL_KEY_BYTES);
+    LZ_ASSERT(failed == 0);
+}
+
+void record_seal(struct record *r, const uint8_t key[SEAL_KEY_BYTES]) {
+    LZ_ASSERT(r->seal.len == 0 && r->bytes.data + r->bytes.len == r->envelope.data + r->envelope.len);
+    uint8_t *tail = (uint8_t *)(uintptr_t)r->envelope.data + r->envelope.len;
+    tail[0] = SEAL_TAG;
+    tail[1] = SEAL_BYTES;
+    seal_of(r->bytes, key, tail + 2);
+    r->seal = lz_bytes_of(tail + 2, SEAL_BYTES);
+    r->envelope.len += SEAL_FIELD;
+}
+
+bool record_seal_good(const struct record *r, const uint8_t key[SEAL_KEY_BYTES]) {
+    uint8_t seal[SEAL_BYTES];
+    if (r->seal.len != SEAL_BYTES) return false;
+    seal_of(r->bytes, key, seal);
+    return sodium_memcmp(seal, r->seal.data, SEAL_BYTES) == 0;
+}
+
+/* The envelope's only other field today is `record`, so it is written in front of the record in place: one copy less. */
 enum lz_err record_encode(struct arena *arena, struct record *r, struct lz_fail *fail) {
     LZ_ASSERT(r->origin != 0 && r->stamp != 0);
     Lz__Record message;
@@ -199,13 +225,14 @@ enum lz_err record_encode(struct arena *arena, struct record *r, struct lz_fail 
         return lz_refuse(fail, LZ_too_large, "内容 %zu 字节，超过每条 %d 字节的上限；请缩短正文", size, RECORD_BYTES_MAX);
     uint8_t head[12] = { 0x0a };
     size_t n = 1 + varint_put(head + 1, size);
-    uint8_t *out = arena_alloc_raw(arena, n + size);
+    uint8_t *out = arena_alloc_raw(arena, n + size + SEAL_FIELD);     /* room for record_seal */
     if (!out) return lz_refuse(fail, LZ_too_large, "一次处理的内容太多；请分批");
     memcpy(out, head, n);
     size_t packed = lz__record__pack(&message, out + n);
     LZ_ASSERT(packed == size);
     r->envelope = lz_bytes_of(out, n + size);
     r->bytes = lz_bytes_of(out + n, size);
+    r->seal = (struct lz_bytes){ 0 };
     return LZ_ok;
 }
 
@@ -457,7 +484,7 @@ static void head_take(struct gate *g, const Lz__Record *in, struct record *r) {
 }
 
 /* Envelopes written by this program are one field long; others go the general way. */
-static enum lz_err envelope_open(struct arena *arena, struct lz_bytes envelope, struct lz_bytes *bytes, struct lz_fail *fail) {
+static enum lz_err envelope_open(struct arena *arena, struct lz_bytes envelope, struct lz_bytes *bytes, struct lz_bytes *seal, struct lz_fail *fail) {
     if (envelope.len > RECORD_BYTES_MAX + 512) return lz_refuse(fail, LZ_too_large, "记录 %zu 字节，超过上限", envelope.len);
     if (envelope.len >= 2 && envelope.data[0] == 0x0a) {
         size_t at = 1, size = 0;
@@ -465,8 +492,11 @@ static enum lz_err envelope_open(struct arena *arena, struct lz_bytes envelope, 
             uint8_t b = envelope.data[at++];
             size |= (size_t)(b & 0x7f) << shift;
             if (b < 0x80) {
-                if (size != envelope.len - at) break;
+                size_t rest = size <= envelope.len - at ? envelope.len - at - size : SIZE_MAX;
+                const uint8_t *tail = envelope.data + envelope.len - rest;
+                if (rest != 0 && !(rest == SEAL_FIELD && tail[0] == SEAL_TAG && tail[1] == SEAL_BYTES)) break;
                 *bytes = lz_bytes_of(envelope.data + at, size);
+                *seal = lz_bytes_of(tail + 2, rest ? SEAL_BYTES : 0);
                 return LZ_ok;
             }
         }
@@ -476,6 +506,7 @@ static enum lz_err envelope_open(struct arena *arena, struct lz_bytes envelope, 
     if (!message || message->base.n_unknown_fields > UNKNOWN_FIELDS_MAX || message->signer.len > 64 || message->signature.len > 128)
         return lz_refuse(fail, LZ_bad_packet, "信封格式不对");
     *bytes = codec_bytes(message->record);
+    *seal = codec_bytes(message->signature);
     return LZ_ok;
 }
 
@@ -490,7 +521,7 @@ static bool rollup_key_fits(const struct record *r) {
 enum lz_err record_decode(struct arena *arena, struct lz_bytes envelope, struct record *r, struct lz_fail *fail) {
     memset(r, 0, sizeof *r);
     r->envelope = envelope;
-    enum lz_err err = envelope_open(arena, envelope, &r->bytes, fail);
+    enum lz_err err = envelope_open(arena, envelope, &r->bytes, &r->seal, fail);
     if (err != LZ_ok) return err;
     if (r->bytes.len == 0 || r->bytes.len > RECORD_BYTES_MAX) return lz_refuse(fail, LZ_too_large, "记录 %zu 字节，超过上限或为空", r->bytes.len);
     ProtobufCAllocator allocator = codec_allocator(arena);

@@ -167,6 +167,7 @@ struct record {
     } of;                            /* by kind; of an unknown kind: nothing */
     struct lz_bytes envelope;        /* the exact bytes, as they travel and are stored */
     struct lz_bytes bytes;           /* the exact record bytes inside it */
+    struct lz_bytes seal;            /* its origin's seal; empty: none */
 };
 static inline struct rec_id record_id(const struct record *r) {
     return (struct rec_id){ r->origin, r->kind, r->stamp, r->epoch };
@@ -182,6 +183,12 @@ bool record_targets_unit(const struct record *r, uint32_t unit);
  * was given and the arena; it is trusted from there on. */
 /* Writes r (without envelope and bytes) as an envelope into the arena and sets r->envelope and r->bytes. */
 enum lz_err record_encode(struct arena *arena, struct record *r, struct lz_fail *fail) LZ_MUST_CHECK;
+/* The seal of an origin over its own record: a keyed hash (BLAKE2b), with a key that never leaves the node. It says nothing to
+ * others; it lets a node that lost its store tell its own records from forged ones when neighbours give them back. Seals an
+ * envelope that record_encode has just made, in place. */
+enum { SEAL_BYTES = 16, SEAL_KEY_BYTES = 32 };
+void record_seal(struct record *r, const uint8_t key[SEAL_KEY_BYTES]);
+bool record_seal_good(const struct record *r, const uint8_t key[SEAL_KEY_BYTES]);
 /* A kind that this version does not know decodes with LZ_unknown_kind, its head filled in: it can still be carried. */
 enum lz_err record_decode(struct arena *arena, struct lz_bytes envelope, struct record *r, struct lz_fail *fail) LZ_MUST_CHECK;
 /* A draft is a record as a clerk submits it: kind, subject, targets, key and payload; the daemon adds the rest. */

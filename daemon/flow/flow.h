@@ -88,6 +88,7 @@ struct flow_options {
     const struct calendar *calendar;
     uint32_t unit, parent;           /* parent 0: the top */
     uint8_t tier;
+    uint8_t seal_key[SEAL_KEY_BYTES];
     struct flow_settings settings;
 };
 struct flow;

@@ -85,7 +85,8 @@ static void standing_print(const struct standing *s, uint8_t out[STANDING_BYTES]
 static bool standing_parse(struct lz_bytes v, struct standing *s) {
     if (v.len != STANDING_BYTES || v.data[0] >= MACHINE_COUNT || v.data[1] >= STATES_MAX || v.data[2] >= COLOUR_COUNT) return false;
     const uint8_t *p = v.data;
-    *s = (struct standing){ .machine = p[0], .state = p[1], .colour = p[2], .auto_escalated = p[3] & 1, .counted = p[3] >> 7, .owner = lz_get32(p + 4), .handler = lz_get32(p + 8) };
+    *s = (struct standing){ .machine = p[0], .state = p[1], .colour = p[2], .auto_escalated = p[3] & 1, .counted = p[3] >> 7,
+                            .owner = lz_get32(p + 4), .handler = lz_get32(p + 8) };
     p += 12;
     uint64_t *const times[] = { &s->since_ms, &s->delivered_ms, &s->signed_ms, &s->reported_ms, &s->closed_ms, &s->due_ms, &s->first_due_ms,
             &s->red_since_ms, &s->judge_ms };

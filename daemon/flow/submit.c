@@ -203,7 +203,8 @@ enum lz_err submit_checked(struct flow *f, struct record *d, struct lz_bytes aut
                            struct rec_id *id, struct lz_fail *fail) {
     const struct kind_row *row = kind_row(d->kind);
     if (!row) return lz_refuse(fail, LZ_unknown_kind, "不认识的种类 %u", d->kind);
-    if ((row->class == CLASS_REGISTER) != (d->key.len != 0)) return lz_refuse(fail, LZ_bad_argument, "%s的键不对：%s", row->zh, row->class == CLASS_REGISTER ? "缺少编号" : "这一种类没有编号");
+    if ((row->class == CLASS_REGISTER) != (d->key.len != 0)) return lz_refuse(fail, LZ_bad_argument, "%s的键不对：%s", row->zh,
+            row->class == CLASS_REGISTER ? "缺少编号" : "这一种类没有编号");
     if (d->sensitivity > 1) return lz_refuse(fail, LZ_secret_refused, "本系统不处理涉密内容");
     uint8_t asked = d->lane;
     d->lane = (uint8_t)row->lane;
@@ -224,6 +225,7 @@ enum lz_err submit_checked(struct flow *f, struct record *d, struct lz_bytes aut
     d->written_ms = f->now.wall_ms;
     enum lz_err err = record_encode(f->arena, d, fail);
     if (err != LZ_ok) return err;
+    record_seal(d, f->o.seal_key);
     *id = record_id(d);
     err = flow_land(f, d, LAND_OWN);
     if (err == LZ_ok) return LZ_ok;

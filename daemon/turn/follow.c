@@ -13,7 +13,8 @@ static bool may_say(struct turn *t, const struct link *l, const struct record *r
     if (r->kind == KIND_move && kind_is_directive(r->subject.kind) && r->origin != r->of.move.unit && r->origin != r->subject.origin) return false;
     bool own = r->origin == t->o.unit;
     const struct child *holder = roster_holding(t->o.roster, r->origin);
-    if (land == LAND_RECLAIM) return l->is_parent ? own || holder != NULL : own;
+    if (land == LAND_RECLAIM && own) return record_seal_good(r, t->o.seal_key);      /* else a neighbour could speak as ourselves */
+    if (land == LAND_RECLAIM) return l->is_parent && holder != NULL;
     if (own) return false;
     if (!l->is_parent) return holder && holder->code == l->code && r->direction != DIRECTION_DOWN && r->tier > t->o.tier;
     if (holder) return false;

@@ -45,8 +45,10 @@ enum lz_err turn_open(struct turn **turn_p, const struct turn_options *o, struct
     t->lineage = calloc(LINEAGE_SHOWN_MAX, sizeof *t->lineage);
     if (!t->lineage) lz_fatal("out of memory");
     store_set_arena(o->store, t->arena);
-    t->flow = flow_create(&(struct flow_options){ .store = o->store, .roster = o->roster, .units = o->units, .calendar = o->calendar,
-                                                  .unit = o->unit, .parent = o->parent, .tier = o->tier, .settings = o->settings });
+    struct flow_options flow = { .store = o->store, .roster = o->roster, .units = o->units, .calendar = o->calendar,
+                                 .unit = o->unit, .parent = o->parent, .tier = o->tier, .settings = o->settings };
+    memcpy(flow.seal_key, o->seal_key, sizeof flow.seal_key);
+    t->flow = flow_create(&flow);
     t->wants_dial = o->parent != 0 && o->n_parent_endpoints > 0;
     t->tip_interval_ms = o->tip_ms;
     enum lz_err err = first_commit(t, fail);

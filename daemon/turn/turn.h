@@ -24,6 +24,7 @@ struct turn_options {
     uint32_t subscribe[WISH_KINDS_MAX];            /* kinds wanted in full from below */
     size_t n_subscribe;
     const char *software;
+    uint8_t seal_key[SEAL_KEY_BYTES];              /* for ever the same at this node */
     struct epoch epoch;              /* random, drawn for this start */
     uint64_t seed;                   /* for jitter */
     uint32_t tip_ms, tip_idle_ms, hello_ms;

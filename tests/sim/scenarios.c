@@ -1046,6 +1046,35 @@ static void unknown_kind(struct world *w) {
     heal_and_check(w);
 }
 
+/* While a city takes its own back, a county answers with an order of the city's that the city never gave: it has no seal. */
+static void forged_own(struct world *w) {
+    one_line(w);
+    run_for(w, 5 * SECOND);
+    struct node *city = node_of(w, C1);
+    node_destroy(w, city);
+    struct link_view v = { 0 };
+    for (int i = 0; i < 2000 && !(v.code == K12 && v.reclaiming && !epoch_none(v.epoch)); i++) {
+        run_for(w, 5);
+        for (size_t k = 0; k < turn_links(city->turn) && v.code != K12; k++) turn_link_view(city->turn, k, &v);
+        if (v.code == K12 && (!v.reclaiming || epoch_none(v.epoch))) v.code = 0;
+    }
+    expect(w, v.code == K12, "the city never asked the county");
+    arena_reset(w->arena);
+    struct record r = { .kind = KIND_general_order, .origin = C1, .tier = TIER_CITY, .stamp = UINT64_C(1) << 56, .target_all = true, .lane = LANE_URGENT,
+                        .direction = DIRECTION_DOWN, .reach = REACH_TARGETS };
+    r.of.directive.title = lz_bytes_str("冒充的命令");
+    enum lz_err err = record_encode(w->arena, &r, NULL);
+    struct reclaim_answer a = { .asker = store_epoch(city->store), .answerer = v.epoch, .envelopes = &r.envelope, .n_envelopes = 1 };
+    a.next = lz_bytes_of("x", 1);
+    struct lz_bytes packet;
+    expect(w, err == LZ_ok && reclaim_answer_encode(w->arena, &a, &packet) == LZ_ok, "the forger's packet");
+    node_feed(w, city, K12, CHANNEL_SYNC, packet);
+    run_for(w, 10 * SECOND);
+    expect(w, !has_id(w, C1, record_id(&r)) && !has_id(w, K12, record_id(&r)), "a county gave an order in the city's name");
+    expect(w, refused_at(w, C1, K12, "foreign_origin", NULL) == 1, "the forgery is not kept as evidence");
+    heal_and_check(w);
+}
+
 /* What an older program could only carry or had to refuse is tried again at the next start, and then has its effect. */
 static void tried_again(struct world *w) {
     one_line(w);
@@ -1116,6 +1145,7 @@ static const struct scenario scenarios[] = {
     { "foreign_origin", foreign_origin, false },
     { "conflict", conflict, false },
     { "unknown_kind", unknown_kind, false },
+    { "forged_own", forged_own, false },
     { "tried_again", tried_again, false },
     { "deadline_escalates", deadline_escalates, false },
     { "deadline_urges", deadline_urges, false },

@@ -170,6 +170,7 @@ static struct turn_options turn_options_of(struct world *w, struct node *n) {
                       .yellow_points = 10, .red_points = 30, .urge_after_days = 3, .offer_after_days = 5, .rollup_interval_ms = 1000 },
     };
     if (n->parent == 0 && w->subscribe) { o.subscribe[0] = w->subscribe; o.n_subscribe = 1; }
+    lz_put32(o.seal_key, n->code);
     for (int i = 0; i < 4; i++) lz_put32(o.epoch.b + 4 * i, (uint32_t)sim_random(w, UINT32_MAX) | 1);
     return o;
 }

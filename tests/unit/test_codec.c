@@ -60,6 +60,15 @@ static void fill_payload(struct record *r) {
     }
 }
 
+/* A rollup is kept under what it sums. */
+static struct lz_bytes rollup_key(const struct rollup *r) {
+    uint8_t *key = malloc(2 + REC_ID_BYTES);
+    cr_assert(key);
+    lz_put16(key, (uint16_t)r->kind);
+    rec_id_put(r->subject, key + 2);
+    return lz_bytes_of(key, 2 + REC_ID_BYTES);
+}
+
 static struct record full(uint32_t kind) {
     static uint32_t targets[] = { 410802, 410803, 410882 };
     const struct kind_row *row = kind_row(kind);
@@ -70,6 +79,7 @@ static struct record full(uint32_t kind) {
     };
     if (row->class == CLASS_REGISTER) r.key = str("键-1");
     fill_payload(&r);
+    if (kind == KIND_rollup) r.key = rollup_key(&r.of.rollup);
     return r;
 }
 
@@ -153,7 +163,7 @@ Test(record, with_only_what_it_must_have_comes_back_too) {
         if (a.kind == KIND_problem) a.of.problem = (struct problem){ .title = str("题") };
         if (a.kind == KIND_emergency) a.of.emergency = (struct emergency){ .title = str("题") };
         if (a.kind == KIND_chief) a.of.chief = (struct chief){ .name = str("名") };
-        if (a.kind == KIND_rollup) a.of.rollup = (struct rollup){ .kind = KIND_task };
+        if (a.kind == KIND_rollup) { a.of.rollup = (struct rollup){ .kind = KIND_task }; a.key = rollup_key(&a.of.rollup); }
         struct lz_fail fail = { 0 };
         cr_assert_eq(record_decode(arena, encoded(&a), &b, &fail), LZ_ok, "kind %u: %s", a.kind, fail.text);
         same_record(&a, &b);
@@ -521,6 +531,31 @@ Test(gate, of_dates_and_numbers) {
     EXPECT(KIND_emergency, LZ_bad_argument, OF(emergency, area_e2, UINT64_MAX));
     EXPECT(KIND_chief, LZ_bad_argument, OF(chief, chief_kind, 4));
     EXPECT(KIND_chief, LZ_bad_argument, OF(chief, state, 3));
+}
+
+Test(gate, of_a_rollup_under_another_key) { EXPECT(KIND_rollup, LZ_bad_packet, SET(key, data("another key, 20 bytes", 20))); }
+
+Test(gate, of_a_key_of_any_length) {
+    static uint8_t key[RECORD_BYTES_MAX / 2];
+    struct record a = full(KIND_chief), b;
+    a.key = lz_bytes_of(key, sizeof key);
+    cr_assert_eq(record_decode(arena, encoded(&a), &b, NULL), LZ_too_large);
+    cr_assert_eq(b.key.len, 0, "what is refused is still filed under its key: it must be one");
+}
+
+Test(record, sealed_by_its_origin_alone) {
+    uint8_t mine[SEAL_KEY_BYTES] = { 1 }, others[SEAL_KEY_BYTES] = { 2 };
+    struct record a = full(KIND_problem), b;
+    encoded(&a);
+    cr_assert(!record_seal_good(&a, mine), "no seal is not a good one");
+    record_seal(&a, mine);
+    cr_assert_eq(record_decode(arena, a.envelope, &b, NULL), LZ_ok);
+    cr_assert(record_seal_good(&b, mine) && !record_seal_good(&b, others));
+    cr_assert(lz_bytes_equal(a.bytes, b.bytes));
+    uint8_t *forged = exact(a.envelope, a.envelope.len);
+    forged[a.envelope.len - 30] ^= 1;                     /* in the record, not in the seal */
+    if (record_decode(arena, lz_bytes_of(forged, a.envelope.len), &b, NULL) == LZ_ok) cr_assert(!record_seal_good(&b, mine));
+    free(forged);
 }
 
 Test(gate, of_rollups) {

@@ -725,3 +725,19 @@ Test(opening, of_what_is_no_store_is_refused) {
     cr_assert_eq(try_open(path, UNIT, MAP, &fail), LZ_store_corrupt);
     cr_assert(fail.text[0]);
 }
+
+Test(values, register_of_a_newer_kind_in_an_entry) {
+    struct key reg = key_record(UNIT, 200, str("k1"), 0, 0);
+    put_event(1, &up, 1);
+    cr_assert_eq(store_record_put(store, reg, str("register of kind 200"), &up, 1, false), LZ_ok);
+    put_event(2, &up, 1);
+    commit();
+    struct lz_bytes *list; uint64_t to;
+    size_t n = read_feed(up, 0, &list, &to);
+    cr_expect_eq(n, 3, "%zu of 3 records are read back, to=%u", n, (unsigned)to);
+    store_forget_fresh(store);
+    cr_assert_eq(store_record_put(store, reg, str("register of kind 200, newer"), &up, 1, true), LZ_ok);
+    commit();
+    n = read_feed(up, 0, &list, &to);
+    cr_expect_eq(n, 3, "after a newer one: %zu of 3", n);
+}

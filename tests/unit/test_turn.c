@@ -1,5 +1,6 @@
 /* turn: the conversation of neighbours, by hand: real turns and stores, a net that loses what a test says, time that a test
  * moves. What a thousand seeds find out is the simulator's; here each rule has its own example, and each limit of a turn. */
+#include <time.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -919,4 +920,197 @@ Test(limits, of_a_walk_and_a_reclaim) {
     cr_assert(limited && largest == RECLAIM_SLICE, "%zu", largest);
     STATE(a, CITY, LINK_live);
     cr_assert_geq(entries(a, TABLE_record), 2 * MANY);
+}
+
+/* ---- what once broke -------------------------------------------------------------------------------------------------- */
+
+TestSuite(regress, .init = open_world, .fini = close_world, .timeout = 100);
+/* many small tasks in one batch, as a repair batch after an import has them */
+static void many_tasks(size_t want) {
+    three();
+    struct arena *own = arena_create(64 << 20);
+    struct lz_bytes *list = arena_alloc(own, BATCH_RECORDS_MAX * sizeof *list), bytes;
+    size_t n = 0, size = 0;
+    while (n < want) {
+        struct record r = a_record(KIND_task, CITY, TIER_CITY);
+        uint32_t t[] = { A };
+        r.target_all = false; r.targets = t; r.n_targets = 1;
+        r.author = str("zhang");
+        r.stamp += n;
+        r.of.directive.title = str("甲");
+        cr_assert_eq(record_encode(own, &r, &fail), LZ_ok);
+        if (size + r.envelope.len + 8 > BATCH_FILL_BYTES) break;
+        size += r.envelope.len + 8;
+        list[n++] = r.envelope;
+    }
+    uint64_t at = cursor_at(a, CITY, (struct feed_id){ A, LANE_ROUTINE });
+    struct batch batch = { { A, LANE_ROUTINE }, store_epoch(city->store), at, at + 1, at + 1, at + 1, true, list, n };
+    cr_assert_eq(batch_encode(own, &batch, &bytes), LZ_ok);
+    fprintf(stderr, "%zu tasks in %zu bytes (%zu each)\n", n, bytes.len, bytes.len / n);
+    feed_bytes(a, CITY, CHANNEL_SYNC, bytes);
+    fprintf(stderr, "landed %u\n", (unsigned)entries(a, TABLE_record));
+}
+Test(regress, a_batch_of_2500_small_tasks) { many_tasks(5000); }
+Test(regress, moves_beyond_the_limit) {
+    three();
+    struct rec_id id = issue(city, A);
+    run(2000);
+    for (int i = 0; i < SUBJECT_MOVES_MAX + 20; i++) {
+        struct record d = { .kind = KIND_move, .subject = id };
+        d.of.move.move = move_by_name(MACHINE_HANDLING, "urge")->number;
+        d.of.move.unit = A;
+        struct rec_id m;
+        begin(city);
+        enum lz_err err = flow_submit(turn_flow(city->turn), &d, str("clerk"), (struct lz_bytes){ 0 }, 0, &m, &fail);
+        if (err != LZ_ok) { fprintf(stderr, "urge %d refused: %s\n", i, fail.text); (void)!end(city); break; }
+        cr_assert_eq(end(city), LZ_ok);
+    }
+    run(3000);
+    struct record d = { .kind = KIND_move, .subject = id };
+    d.of.move.move = move_by_name(MACHINE_HANDLING, "sign")->number;
+    struct rec_id m;
+    begin(a);
+    enum lz_err err = flow_submit(turn_flow(a->turn), &d, str("clerk"), (struct lz_bytes){ 0 }, 0, &m, &fail);
+    (void)!end(a);
+    fprintf(stderr, "sign: %s %s; state then %u (signed is %d)\n", lz_err_name(err), fail.text, state_of(a, id, A), HANDLING_signed);
+    cr_expect(err != LZ_ok || state_of(a, id, A) == HANDLING_signed, "the clerk was told ok and nothing happened");
+}
+Test(regress, adopt_of_an_older_register) {
+    three();
+    struct arena *own = arena_create(1 << 20);
+    struct record old = a_record(KIND_rollup, A, TIER_COUNTY);
+    uint8_t key[20]; struct rec_id none = { 0 };
+    lz_put16(key, KIND_problem); rec_id_put(none, key + 2);
+    old.key = lz_bytes_of(key, 20);
+    old.of.rollup.kind = KIND_problem;
+    old.of.rollup.sum.of[COUNTER_total] = 5;
+    struct record new = old;
+    new.stamp += 10;
+    new.of.rollup.sum.of[COUNTER_total] = 7;
+    struct feed_id up = { SCOPE_UP, LANE_ROUTINE };
+    feed_bytes(city, A, CHANNEL_SYNC, batch_of(own, a, up, cursor_at(city, A, up), &new));
+    cr_assert_eq(record_encode(own, &old, &fail), LZ_ok);
+    /* what an older program had refused */
+    const char *why = "bad_argument";
+    uint8_t v[2048];
+    lz_put64(v, T0); lz_put16(v + 8, (uint16_t)strlen(why)); memcpy(v + 10, why, strlen(why));
+    memcpy(v + 10 + strlen(why), old.envelope.data, old.envelope.len);
+    begin(city);
+    store_put(city->store, TABLE_refused, key_refused(A, key_of(&old)), lz_bytes_of(v, 10 + strlen(why) + old.envelope.len));
+    cr_assert_eq(end(city), LZ_ok);
+    shut(city);
+    boot(city);
+    struct verify ver;
+    begin(city);
+    flow_verify(turn_flow(city->turn), &ver);
+    cr_expect_eq(ver.differences, 0, "%.*s", (int)ver.first.len, (const char *)ver.first.data);
+    struct counters c; flow_rollup(turn_flow(city->turn), KIND_problem, none, A, &c);
+    fprintf(stderr, "part of A: %d; refused rows left %u\n", (int)c.of[COUNTER_total], (unsigned)entries(city, TABLE_refused));
+    (void)!end(city);
+}
+Test(regress, overflow) {
+    three();
+    struct arena *own = arena_create(1 << 20);
+    struct feed_id up = { SCOPE_UP, LANE_ROUTINE };
+    uint8_t key[20]; struct rec_id none = { 0 };
+    lz_put16(key, KIND_problem); rec_id_put(none, key + 2);
+    for (int i = 0; i < 2; i++) {
+        struct record r = a_record(KIND_rollup, i ? B : A, TIER_COUNTY);
+        r.key = lz_bytes_of(key, 20);
+        r.of.rollup.kind = KIND_problem;
+        r.of.rollup.sum.of[COUNTER_total] = INT64_MAX;
+        feed_bytes(city, i ? B : A, CHANNEL_SYNC, batch_of(own, i ? b : a, up, cursor_at(city, i ? B : A, up), &r));
+    }
+}
+Test(regress, fold_time) {
+    static struct record moves[SUBJECT_MOVES_MAX];
+    struct record subject = { .origin = CITY, .kind = KIND_task, .tier = TIER_CITY, .stamp = 1 };
+    struct standing s;
+    for (size_t i = 0; i < SUBJECT_MOVES_MAX; i++) {
+        moves[i] = (struct record){ .origin = CITY, .kind = KIND_move, .tier = TIER_CITY, .stamp = 100 + (SUBJECT_MOVES_MAX - i), .author = str("clerk") };
+        moves[i].of.move = (struct move){ .move = 10, .unit = A, .follows = { CITY, KIND_move, 100 + (SUBJECT_MOVES_MAX - i) - 1, 0 } };
+        if (i + 1 == SUBJECT_MOVES_MAX) moves[i].of.move.follows = (struct rec_id){ 0 };
+    }
+    clock_t t = clock();
+    flow_fold(&subject, moves, SUBJECT_MOVES_MAX, A, &s, NULL);
+    fprintf(stderr, "fold of 512 chained moves in reverse order: %.1f ms, effective %u\n", (double)(clock() - t) * 1000 / CLOCKS_PER_SEC, s.effective);
+}
+Test(regress, records_per_turn) {
+    three();
+    struct arena *own = arena_create(64 << 20);
+    uint64_t at = cursor_at(city, A, (struct feed_id){ SCOPE_UP, LANE_ROUTINE }), n = 0;
+    begin(city);
+    while (turn_has_room(city->turn)) {
+        struct record r = a_record(KIND_problem, A, TIER_COUNTY);
+        r.stamp += n++;
+        struct lz_bytes p = batch_of(own, a, (struct feed_id){ SCOPE_UP, LANE_ROUTINE }, at++, &r);
+        turn_feed(city->turn, &(struct packet){ A, CHANNEL_SYNC, p });
+        if (n == 256) break;
+    }
+    fprintf(stderr, "problems: %u records used %zu KiB of the turn's arena\n", (unsigned)n, arena_used(turn_arena(city->turn)) >> 10);
+    (void)!end(city);
+}
+static void small_problems(int want) {
+    three();
+    city->down = true;
+    for (int i = 0; i < want; i++) find_problem(a);
+    n_parcels = 0;
+    city->down = false;
+    run(20000);
+    fprintf(stderr, "%d problems: city holds %u records\n", want, (unsigned)entries(city, TABLE_record));
+    struct link_view v = link_of(city, A);
+    fprintf(stderr, "link %s %s\n", link_name(v.state), v.reason);
+    cr_expect_geq(entries(city, TABLE_record), (unsigned)want);
+}
+Test(regress, backlog_of_problems_300) { small_problems(300); }
+Test(regress, backlog_of_problems_1500) { small_problems(1500); }
+Test(regress, two_batches_in_a_turn) {
+    three();
+    struct arena *own = arena_create(64 << 20);
+    uint64_t at = cursor_at(a, CITY, (struct feed_id){ A, LANE_ROUTINE });
+    size_t k = 0;
+    begin(a);
+    for (int round = 0; round < 2; round++) {
+        struct lz_bytes *list = arena_alloc(own, BATCH_RECORDS_MAX * sizeof *list), bytes;
+        size_t n = 0, size = 0;
+        while (n < (round ? 5000 : 950)) {
+            struct record r = a_record(KIND_task, CITY, TIER_CITY);
+            uint32_t t[] = { A };
+            r.target_all = false; r.targets = t; r.n_targets = 1;
+            r.author = str("zhang");
+            r.stamp += k++;
+            r.of.directive.title = str("甲");
+            cr_assert_eq(record_encode(own, &r, &fail), LZ_ok);
+            if (size + r.envelope.len + 8 > BATCH_FILL_BYTES) break;
+            size += r.envelope.len + 8;
+            list[n++] = r.envelope;
+        }
+        struct batch batch = { { A, LANE_ROUTINE }, store_epoch(city->store), at, at + 1, at + 1, at + 1, true, list, n };
+        at++;
+        cr_assert_eq(batch_encode(own, &batch, &bytes), LZ_ok);
+        fprintf(stderr, "has room %d, arena %zu KiB\n", turn_has_room(a->turn), arena_used(turn_arena(a->turn)) >> 10);
+        turn_feed(a->turn, &(struct packet){ CITY, CHANNEL_SYNC, bytes });
+    }
+    cr_assert_eq(end(a), LZ_ok);
+}
+Test(regress, backlog_forever) {
+    three();
+    city->down = true;
+    for (int i = 0; i < 1500; i++) find_problem(a);
+    n_parcels = 0;
+    city->down = false;
+    int full = 0;
+    for (int round = 0; round < 600; round++, mono += 100) {
+        for (size_t i = 0; i < n_nodes; i++) idle(&nodes[i]);
+        for (size_t i = 0; i < n_parcels; i++) {
+            struct parcel p = parcels[i];
+            begin(p.to);
+            turn_feed(p.to->turn, &(struct packet){ p.from->unit, p.channel, lz_bytes_of(p.bytes, p.len) });
+            enum lz_err err = end(p.to);
+            if (err != LZ_ok) full++;
+            free(p.bytes);
+        }
+        n_parcels = 0;
+    }
+    fprintf(stderr, "after 60 s: city holds %u records, %d turns were LZ_full\n", (unsigned)entries(city, TABLE_record), full);
 }
