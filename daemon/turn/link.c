@@ -182,7 +182,7 @@ static void judge_ourselves(struct turn *t, struct link *l, const struct hello *
         for (size_t j = 0; j < h->n_cursors; j++) named |= feed_id_equal(h->cursors[j].feed, l->out[i].feed);
         if (!named) out_reset(&l->out[i], 0);
     }
-    if (lost) reclaim_open_all(t, h->owes ? "neighbour_owes" : "store_went_back");
+    if (lost) reclaim_open_all(t, l, h->owes ? "neighbour_owes" : "store_went_back");
 }
 
 static bool in_line(const struct hello *h, struct epoch epoch) {
@@ -234,7 +234,7 @@ static void judge_peer(struct turn *t, struct link *l, const struct hello *h) {
 static void take_stamp(struct turn *t, struct link *l, uint64_t stamp) {
     if (stamp_wall_ms(stamp) <= t->now.wall_ms + LZ_DAY_MS) {
         /* a record of ours that we do not know: our store went back, though no cursor could show it (the neighbour's was lost too) */
-        if (stamp > store_last_stamp(t->o.store)) reclaim_open_all(t, "stamp_ahead");
+        if (stamp > store_last_stamp(t->o.store)) reclaim_open_all(t, l, "stamp_ahead");
         store_raise_stamp(t->o.store, stamp);
         return;
     }

@@ -25,8 +25,9 @@ void reclaim_load(struct turn *t, struct link *l) {
     l->owes = store_get(t->o.store, TABLE_owes, key_u32(l->code), &v);
 }
 
-void reclaim_open_all(struct turn *t, const char *why) {
+void reclaim_open_all(struct turn *t, const struct link *by, const char *why) {
     bool any = false;
+    uint64_t until = by && !by->is_parent ? t->now.mono_ms + CLAIM_WAIT_MS : UINT64_MAX;
     for (struct link *l = t->links; l; l = l->next) {
         if (l->gone || l->reclaim) continue;
         l->reclaim = any = true;
@@ -35,7 +36,10 @@ void reclaim_open_all(struct turn *t, const char *why) {
         l->reclaim_asked_ms = 0;
         row_put(t, l);
     }
-    if (any) lz_log(LZ_WARN, "reclaim.open why=%s", why);
+    if (!any) return;
+    t->answered = false;
+    if (until > t->wait_until_ms) t->wait_until_ms = until;
+    lz_log(LZ_WARN, "reclaim.open why=%s by=%06u", why, by ? by->code : 0);
 }
 
 void reclaim_ask_peer(struct turn *t, struct link *l) {
@@ -125,6 +129,8 @@ void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body) {
     if (!l->greeted || !epoch_equal(a.asker, store_epoch(t->o.store)) || !epoch_equal(a.answerer, l->epoch)) return;
     if (!l->reclaim || !lz_bytes_equal(a.after, key_view(&l->reclaim_after))) return;
     if (t->room.exhausted) return;                       /* asked again when there is room */
+    struct key next = key_bytes(a.next);
+    if (!a.ended && (a.next.len == 0 || lz_bytes_compare(key_view(&next), key_view(&l->reclaim_after)) <= 0)) { t->counters.bad_packets++; return; }
     for (size_t i = 0; i < a.n_envelopes; i++) follow_apply(t, l, a.envelopes[i], LAND_RECLAIM);
     if (a.n_envelopes) lz_log(LZ_INFO, "reclaim.got peer=%06u records=%zu", l->code, a.n_envelopes);
     l->reclaim_asked_ms = 0;

@@ -17,7 +17,7 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     store_begin_epoch(t->o.store, t->o.epoch);
     if (t->o.parent) link_make(t, t->o.parent, true);
     for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
-    if (is_new && t->links) reclaim_open_all(t, "new_store");
+    if (is_new && t->links) reclaim_open_all(t, NULL, "new_store");
     follow_try_again(t);
     walk_check(t);
     for (size_t i = 0; i < t->o.roster->n_children; i++)             /* one may have been enrolled, and we died before the commit */
@@ -29,6 +29,8 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     flow_forget(t->flow);
     load_lineage(t);
     links_load(t);
+    for (struct link *l = t->links; l; l = l->next)
+        if (l->reclaim) t->wait_until_ms = UINT64_MAX;          /* a recovery that an earlier run began */
     store_abort(t->o.store);
     t->in_turn = false;
     return LZ_ok;
@@ -126,7 +128,8 @@ static void on_refusal(struct link *l, struct lz_bytes body, struct turn *t) {
     char text[256];
     if (refusal_decode(t->arena, body, &refusal) != LZ_ok) return;
     l->refused = true;
-    link_reason(l, "对方拒绝：%.*s", (int)(refusal.text.len > 120 ? 120 : refusal.text.len), (const char *)refusal.text.data);
+    lz_text_clip(refusal.text, 60, text, sizeof text);
+    link_reason(l, "对方拒绝：%s", text);
     lz_log(LZ_WARN, "link.refused peer=%06u reason=%s", l->code, lz_log_value(refusal.text, text, sizeof text));
 }
 
@@ -264,7 +267,7 @@ bool turn_recovering(struct turn *t) {
         if (l->reclaim_passed) return false;
         open = true;
     }
-    return open && !t->answered && !t->overridden;
+    return open && !t->answered && !t->overridden && t->now.mono_ms < t->wait_until_ms;
 }
 
 void turn_override_reclaim(struct turn *t) {

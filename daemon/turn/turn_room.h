@@ -50,7 +50,7 @@ struct link {
     double rate_in, rate_out;
     uint64_t rate_at_ms, rate_in_from, rate_out_from;
 };
-enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000 };
+enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000, CLAIM_WAIT_MS = 10000 };
 struct turn {
     struct turn_options o;
     struct flow *flow;
@@ -61,6 +61,7 @@ struct turn {
     size_t n_outbox, at_outbox, outbox_bytes;
     size_t turn_records, turn_bytes, turn_packets;
     bool answered;                   /* in this recovery, one neighbour has given all that it had */
+    uint64_t wait_until_ms;          /* how long submissions wait for that; what only a child claims closes the door for seconds */
     bool in_turn, serve_more, walk_more, overridden, busy;
     uint64_t tip_at_ms, tip_interval_ms, room_checked_ms, ack_write_ms;
     struct store_room room;
@@ -105,7 +106,8 @@ void publish_tips(struct turn *t, bool now);
 void publish_write_acks(struct turn *t);
 void out_reset(struct out_feed *out, uint64_t position);
 /* reclaim.c */
-void reclaim_open_all(struct turn *t, const char *why);
+/* by: who showed that we lost something; NULL: we know it ourselves. */
+void reclaim_open_all(struct turn *t, const struct link *by, const char *why);
 void reclaim_ask_peer(struct turn *t, struct link *l);
 void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body);
 void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body);
