@@ -2,12 +2,15 @@
  *
  * Guarantees: every key of the file is known, every value of its type and within its range, no key is given twice; whatever
  * is not given has the table's default. Leaves to others: whether the values fit together (main). */
+#include <grp.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "config.h"
 
-enum type { TYPE_UNIT, TYPE_TEXT, TYPE_PATH, TYPE_LIST, TYPE_NUMBER, TYPE_MODE };
+enum type { TYPE_UNIT, TYPE_TEXT, TYPE_PATH, TYPE_PATHS, TYPE_LIST, TYPE_ENDPOINT, TYPE_ENDPOINTS, TYPE_GROUP, TYPE_NUMBER, TYPE_MODE };
+/* A node uses the port and the two behind it; the host is as long as the shell of the wire takes it. */
+enum { ENDPOINT_PORT_MAX = 65535 - 2, ENDPOINT_HOST_MAX = 200, GROUP_BUFFER = 16 * 1024 };
 struct setting {
     const char *section, *key, *standard, *zh;
     enum type type;
@@ -41,6 +44,55 @@ static bool put_path(const char *config_path, const char *value, char out[CONFIG
     return n >= 0 && n < CONFIG_TEXT_MAX;
 }
 
+struct paths { const char *config_path; char *out; };
+
+static enum lz_err add_path(void *context, const char *item, struct lz_fail *fail) {
+    struct paths *paths = context;
+    char path[CONFIG_TEXT_MAX];
+    size_t used = strlen(paths->out);
+    bool fits = put_path(paths->config_path, item, path) && used + 2 + strlen(path) < CONFIG_TEXT_MAX;
+    if (!fits) return lz_refuse(fail, LZ_bad_config, "路径太长");
+    sprintf(paths->out + used, "%s%s", used ? ", " : "", path);
+    return LZ_ok;
+}
+
+static enum lz_err check_endpoint(void *context, const char *text, struct lz_fail *fail) {
+    static const char scheme[] = "tcp://";
+    const char *colon = strrchr(text, ':');
+    ptrdiff_t host = colon ? colon - text - (ptrdiff_t)strlen(scheme) : 0;
+    uint32_t port;
+    (void)context;
+    if (strncmp(text, scheme, strlen(scheme)) != 0 || !colon || host <= 0 || host > ENDPOINT_HOST_MAX)
+        return lz_refuse(fail, LZ_bad_config, "应写明协议、地址和端口，如 tcp://10.1.2.3:7410");
+    if (!lz_u32_parse(colon + 1, &port) || port == 0 || port > ENDPOINT_PORT_MAX)
+        return lz_refuse(fail, LZ_bad_config, "端口应为 1 到 %d（其后两个端口也要用），如 tcp://10.1.2.3:7410", ENDPOINT_PORT_MAX);
+    return LZ_ok;
+}
+
+static enum lz_err check_group(const char *name, struct lz_fail *fail) {
+    char buffer[GROUP_BUFFER];
+    struct group group, *found = NULL;
+    if (name[0] == 0 || (getgrnam_r(name, &group, buffer, sizeof buffer, &found) == 0 && found)) return LZ_ok;
+    return lz_refuse(fail, LZ_bad_config, "没有这个用户组；请先执行 groupadd --system %.60s，或改正组名", name);
+}
+
+/* What is a text in the end: checked and copied. */
+static enum lz_err put_text(const struct reader *r, enum type type, const char *value, char *out, struct lz_fail *fail) {
+    struct paths paths = { r->path, out };
+    enum lz_err err = LZ_ok;
+    if (strlen(value) >= CONFIG_TEXT_MAX) return lz_refuse(fail, LZ_bad_config, "值太长");
+    if (type == TYPE_PATH) return put_path(r->path, value, out) ? LZ_ok : lz_refuse(fail, LZ_bad_config, "路径太长");
+    if (type == TYPE_PATHS) {
+        out[0] = 0;
+        return config_each(value, add_path, &paths, fail);
+    }
+    if (type == TYPE_ENDPOINT && value[0]) err = check_endpoint(NULL, value, fail);
+    if (type == TYPE_ENDPOINTS) err = config_each(value, check_endpoint, NULL, fail);
+    if (type == TYPE_GROUP) err = check_group(value, fail);
+    if (err == LZ_ok) strcpy(out, value);
+    return err;
+}
+
 static enum lz_err put(struct reader *r, const struct setting *s, const char *value, struct lz_fail *fail) {
     uint8_t *at = (uint8_t *)r->config + s->offset;
     char *end;
@@ -64,12 +116,8 @@ static enum lz_err put(struct reader *r, const struct setting *s, const char *va
         *(uint32_t *)at = (uint32_t)mode;
         return LZ_ok;
     }
-    case TYPE_PATH:
-        return put_path(r->path, value, (char *)at) ? LZ_ok : lz_refuse(fail, LZ_bad_config, "路径太长");
-    case TYPE_TEXT: case TYPE_LIST:
-        if (strlen(value) >= CONFIG_TEXT_MAX) return lz_refuse(fail, LZ_bad_config, "值太长");
-        strcpy((char *)at, value);
-        return LZ_ok;
+    case TYPE_PATH: case TYPE_PATHS: case TYPE_TEXT: case TYPE_LIST: case TYPE_ENDPOINT: case TYPE_ENDPOINTS: case TYPE_GROUP:
+        return put_text(r, s->type, value, (char *)at, fail);
     }
     return LZ_bad_config;
 }

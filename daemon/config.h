@@ -10,6 +10,10 @@ struct config {
 #define CONFIG_TEXT TEXT_FIELD
 #define CONFIG_PATH TEXT_FIELD
 #define CONFIG_LIST TEXT_FIELD
+#define CONFIG_PATHS TEXT_FIELD
+#define CONFIG_ENDPOINT TEXT_FIELD
+#define CONFIG_ENDPOINTS TEXT_FIELD
+#define CONFIG_GROUP TEXT_FIELD
 #define CONFIG_NUMBER(section, key) uint64_t section##_##key;
 #define CONFIG_MODE(section, key) uint32_t section##_##key;
 #define X(section, key, type, standard, minimum, maximum, zh) CONFIG_##type(section, key)
@@ -20,6 +24,10 @@ struct config {
 #undef CONFIG_TEXT
 #undef CONFIG_PATH
 #undef CONFIG_LIST
+#undef CONFIG_PATHS
+#undef CONFIG_ENDPOINT
+#undef CONFIG_ENDPOINTS
+#undef CONFIG_GROUP
 #undef CONFIG_NUMBER
 #undef CONFIG_MODE
 };

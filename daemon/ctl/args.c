@@ -8,7 +8,7 @@
 
 /* ---- against the row in verbs.def ------------------------------------------------------------------------------------------ */
 
-struct spec { char name[32]; bool optional, flag; };
+struct spec { char name[32]; bool optional, option, flag; };
 
 /* Takes the next argument off a text such as `MOVE ID [--unit CODE|all] [--open]`. */
 static bool spec_next(const char **text, struct spec *spec) {
@@ -17,7 +17,7 @@ static bool spec_next(const char **text, struct spec *spec) {
     if (!*p) return false;
     *spec = (struct spec){ .optional = *p == '[' };
     if (spec->optional) p++;
-    bool option = strncmp(p, "--", 2) == 0;
+    bool option = spec->option = strncmp(p, "--", 2) == 0;
     if (option) p += 2;
     size_t n = strcspn(p, " ]");
     LZ_ASSERT(n > 0 && n < sizeof spec->name);
@@ -38,7 +38,24 @@ static bool spec_has(const char *args, struct lz_bytes name) {
 }
 
 static enum lz_err usage(struct call *c, const char *what, struct lz_bytes name) {
-    return lz_refuse(c->fail, LZ_usage, "%s %.*s；用法：%s %s", what, (int)name.len, (const char *)name.data, c->verb->words, c->verb->args);
+    return lz_refuse(c->fail, LZ_usage, "%s%.*s；用法：%.*s %.300s", what, (int)name.len, (const char *)name.data, (int)c->ask->verb.len,
+                     (const char *)c->ask->verb.data, c->verb->args);
+}
+
+static bool arg_given(const struct call *c, const char *name) {
+    for (size_t i = 0; i < c->ask->n_args; i++)
+        if (lz_bytes_equal(c->ask->args[i].name, lz_bytes_str(name))) return true;
+    return false;
+}
+
+/* What must be there and is not, or is there and says nothing. */
+static enum lz_err missing(struct call *c, const struct spec *spec) {
+    char name[40];
+    if (strcmp(spec->name, "title") == 0 && arg_given(c, spec->name))
+        return lz_refuse(c->fail, LZ_usage, "标题不能为空；请在 --title 后写明标题");
+    snprintf(name, sizeof name, "%s%s", spec->option ? "--" : "", spec->name);
+    for (char *p = name; *p && !spec->option; p++) *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+    return usage(c, arg_given(c, spec->name) ? "不能为空：" : "缺少参数：", lz_bytes_str(name));
 }
 
 enum lz_err args_check(struct call *c) {
@@ -52,7 +69,7 @@ enum lz_err args_check(struct call *c) {
     const char *args = c->verb->args;
     struct spec spec;
     while (spec_next(&args, &spec))
-        if (!spec.optional && !spec.flag && arg_bytes(c, spec.name).len == 0) return usage(c, "缺少参数：", lz_bytes_str(spec.name));
+        if (!spec.optional && !spec.flag && arg_bytes(c, spec.name).len == 0) return missing(c, &spec);
     return LZ_ok;
 }
 
@@ -191,12 +208,13 @@ static void find_in_kind(struct call *c, uint16_t kind, const struct wanted *wan
     arena_rewind(c->arena, before);
 }
 
-static void find_number(struct call *c, struct lz_bytes number, struct found *found) {
+/* only: the kind the noun says; what it is about or breaks down may be of any. */
+static void find_number(struct call *c, struct lz_bytes number, const struct kind_row *only, struct found *found) {
     struct wanted wanted = { .word = number_word(number) };
     if (!number_parse(number, &wanted.year, &wanted.serial)) return;
     for (size_t i = 0; i < kind_count(); i++) {
         const struct kind_row *row = kind_at(i);
-        if (row->machine == MACHINE_HANDLING && (!c->kind || c->kind == row)) find_in_kind(c, row->number, &wanted, found);
+        if (row->machine == MACHINE_HANDLING && (!only || only == row)) find_in_kind(c, row->number, &wanted, found);
     }
 }
 
@@ -225,7 +243,7 @@ enum lz_err arg_id(struct call *c, const char *name, struct rec_id *id) {
         struct stored stored;
         if (!whole) find_short(c, *id, &found);
         else if (store_record_get(c->store, key_id(*id), &stored)) found_add(&found, *id);
-    } else find_number(c, lz_bytes_str(text), &found);
+    } else find_number(c, lz_bytes_str(text), strcmp(name, "id") == 0 ? c->kind : NULL, &found);
     if (found.n > 1) return ambiguous(c, text, &found);
     if (found.n == 0) return lz_refuse(c->fail, LZ_not_found, "没有找到“%.100s”；请写编号（如 410800-task-01M0W7Q0R8000）或文号（如 焦林长督〔2022〕3号），list 可查", text);
     *id = found.ids[0];
@@ -355,10 +373,22 @@ static void list_word(char *out, size_t size, const char *word, const char *zh) 
 enum lz_err arg_class(struct call *c, uint32_t kind, uint32_t *class) {
     const char *text = arg_text(c, "class");
     if (!text || class_by_name(kind, text, class)) return LZ_ok;
-    char all[400] = "";
-    for (uint32_t i = 0; i < 256; i++)
-        if (strcmp(class_name(kind, i), "unknown") != 0) list_word(all, sizeof all, class_name(kind, i), "");
-    return lz_refuse(c->fail, LZ_bad_argument, "没有类别“%.40s”；可用：%s（或其中文名）", text, all);
+    /* a sentence holds some of them: all stand in the rows */
+    char all[300] = "";
+    size_t known = 0, named = 0;
+    for (uint32_t i = 0; i < 256; i++) {
+        const char *name = class_name(kind, i);
+        if (strcmp(name, "unknown") == 0) continue;
+        size_t before = strlen(all);
+        known++;
+        if (named + 1 == known) list_word(all, sizeof all, name, class_zh(kind, i));
+        named += strlen(all) > before;
+        if (!row_begin(c, "candidates")) continue;
+        cell_text(c, "item_name", name);
+        cell_text(c, "value", class_zh(kind, i));
+        row_end(c);
+    }
+    return lz_refuse(c->fail, LZ_bad_argument, "没有类别“%.40s”；可用：%s%s", text, all, named < known ? " 等" : "");
 }
 
 enum lz_err arg_colour(struct call *c, const char *name, int *colour) {

@@ -65,6 +65,9 @@ const struct lz_bytes *command_arg(const struct command *command, const char *na
 /* The whole file, "-" for stdin; refuses more than max bytes. */
 enum lz_err file_read(struct arena *arena, const char *path, size_t max, struct lz_bytes *bytes, struct lz_fail *fail) LZ_MUST_CHECK;
 
+/* A secret key's file: not a .pub, and nobody else's to read. */
+enum lz_err key_file_check(const char *path, struct lz_fail *fail) LZ_MUST_CHECK;
+
 const char *errno_zh(int reason);
 
 /* ---- help ---------------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TIMEOUT_MS = 30 * 1000, TIMEOUT_SECONDS_MAX = 24 * 3600, READ_STEP = 64 * 1024 };
@@ -160,6 +161,17 @@ enum lz_err file_read(struct arena *arena, const char *path, size_t max, struct 
     enum lz_err err = read_all(arena, fd, path, max, bytes, fail);
     if (!is_stdin) close(fd);
     return err;
+}
+
+/* Any 40 characters look like a secret key, a public one too: what it would print then is a key that nobody has. */
+enum lz_err key_file_check(const char *path, struct lz_fail *fail) {
+    size_t len = strlen(path);
+    struct stat status;
+    if (len > 4 && strcmp(path + len - 4, ".pub") == 0)
+        return lz_refuse(fail, LZ_bad_key, "%s 是公钥文件：它的内容就是公钥，用 cat 查看即可；key show 要私钥文件（没有 .pub 的那个）", path);
+    if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISREG(status.st_mode) || (status.st_mode & 077) == 0) return LZ_ok;
+    return lz_refuse(fail, LZ_bad_key, "%s 的权限是 %04o，别人可以读到：若是私钥，请执行 chmod 600 %s 后再试，并考虑换新密钥；若是公钥，它的内容就是公钥，无需 key show",
+                     path, (unsigned)(status.st_mode & 0777), path);
 }
 
 /* A text file as one value: without mark and last line end, lines ended as on this system. */

@@ -78,6 +78,7 @@ void card_bytes(struct call *c, const char *item, struct lz_bytes value);
 void card_time(struct call *c, const char *item, uint64_t wall_ms);
 void say(struct call *c, const char *format, ...) LZ_PRINTF(2, 3);     /* the sentence of a good answer */
 const char *unit_name(const struct call *c, uint32_t code);            /* "" when unknown */
+const char *unit_label(const struct call *c, uint32_t code);           /* `410800 焦作市`, or the code alone */
 struct lz_bytes text_clip(struct lz_bytes text, size_t max);           /* cut between characters */
 
 /* args.c: from what was typed to values; each refuses with what to type instead */

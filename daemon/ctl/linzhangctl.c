@@ -107,6 +107,7 @@ static int local_key_show(struct client *c) {
     struct lz_fail fail;
     char text[KEY_TEXT] = "";
     uint8_t secret_key[KEY_BYTES], public_key[KEY_BYTES];
+    if (key_file_check(arg(c, "file"), &fail)) return refuse_fail(c, &fail);
     if (file_read(c->arena, arg(c, "file"), KEY_FILE_MAX, &file, &fail)) return refuse_fail(c, &fail);
     while (file.len > 0 && (file.data[file.len - 1] == '\n' || file.data[file.len - 1] == '\r')) file.len--;
     if (file.len == KEY_TEXT - 1) memcpy(text, file.data, file.len);

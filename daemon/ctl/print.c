@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { COLUMNS_MAX = 64, BAR_COLUMNS = 20, BAR_FULL = 1000, SHRINK_LEAST = 10, GAP = 2, GLYPH_BYTES = 8 };
+enum { COLUMNS_MAX = 64, TITLE_COLUMNS = 40, BAR_COLUMNS = 20, BAR_FULL = 1000, SHRINK_LEAST = 10, GAP = 2, GLYPH_BYTES = 8 };
 
 static const struct { const char *name, *heading; bool right; } headings[] = {
 #define L false
@@ -226,6 +226,13 @@ static bool sheet_fit(struct sheet *sheet, size_t limit) {
     return true;
 }
 
+/* On a screen a long title would push all else aside; whole it stands in JSON, in a file and in show. */
+static void sheet_clip_titles(struct sheet *sheet, struct lz_bytes section) {
+    if (!is(section, "list") && !is(section, "board")) return;
+    for (size_t i = 0; i < sheet->n_columns; i++)
+        if (is(sheet->columns[i].name, "title") && sheet->columns[i].width > TITLE_COLUMNS) sheet->columns[i].width = TITLE_COLUMNS;
+}
+
 /* Spaces are put off until a text follows, so that no line ends in them. */
 static void put_cell(const struct printer *p, const struct column *column, const char *text, const char *ansi, size_t *pending) {
     text = cut(p->arena, text, column->width);
@@ -368,6 +375,7 @@ static void print_section(const struct printer *p, const struct row *rows, size_
     }
     sheet_choose(p, sheet);
     if (sheet->n_columns == 0) return;
+    if (p->width > 0) sheet_clip_titles(sheet, section);
     /* A table that is too wide even when clipped would be broken by the terminal: as cards it can be read. */
     if (card || !sheet_fit(sheet, p->width)) print_card(p, sheet);
     else print_sheet(p, sheet);

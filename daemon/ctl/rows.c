@@ -153,6 +153,11 @@ const char *unit_name(const struct call *c, uint32_t code) {
     return unit ? unit->name : "";
 }
 
+const char *unit_label(const struct call *c, uint32_t code) {
+    const char *name = unit_name(c, code), *text = arena_printf(c->arena, "%06u%s%s", code, name[0] ? " " : "", name);
+    return text ? text : name;
+}
+
 struct lz_bytes text_clip(struct lz_bytes text, size_t max) {
     if (text.len > max) text.len = max;
     /* also what a buffer's end has cut: an incomplete last character goes */

@@ -4,10 +4,12 @@
  * crash too, and nothing is done twice; who asks is the uid that the kernel names. A turn that failed answers everything it
  * had in hand with the reason, and the clerk's client asks again with the same request. Leaves to others: what the verbs mean. */
 #include <pwd.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "ctl_room.h"
 
+enum { PRINT_BYTES = 16 };
 struct client { uint8_t b[64]; size_t len; };
 struct outgoing {
     struct client to;
@@ -207,12 +209,56 @@ bool link_of(struct call *c, uint32_t code, struct link_view *view) {
 
 /* ---- one ask ----------------------------------------------------------------------------------------------------------------------- */
 
-/* The answer that was given to this request, if it was. */
+static void hash_bytes(crypto_generichash_state *state, struct lz_bytes bytes) {
+    uint8_t len[8];
+    lz_put64(len, bytes.len);
+    crypto_generichash_update(state, len, sizeof len);
+    if (bytes.len) crypto_generichash_update(state, bytes.data, bytes.len);
+}
+
+/* What was asked, whatever the order of its options: it is kept with the answer, so that a request id is not taken twice. */
+static void print_of_ask(const struct ask *ask, uint8_t print[PRINT_BYTES]) {
+    uint64_t sum = 0;
+    uint8_t part[PRINT_BYTES];
+    crypto_generichash_state all, one;
+    for (size_t i = 0; i < ask->n_args; i++) {
+        crypto_generichash_init(&one, NULL, 0, PRINT_BYTES);
+        hash_bytes(&one, ask->args[i].name);
+        hash_bytes(&one, ask->args[i].value);
+        crypto_generichash_final(&one, part, PRINT_BYTES);
+        sum += lz_get64(part);
+    }
+    lz_put64(part, sum);
+    crypto_generichash_init(&all, NULL, 0, PRINT_BYTES);
+    hash_bytes(&all, ask->verb);
+    crypto_generichash_update(&all, part, 8);
+    for (size_t i = 0; i < ask->n_drafts; i++) hash_bytes(&all, ask->drafts[i]);
+    crypto_generichash_final(&all, print, PRINT_BYTES);
+}
+
+static void keep_answer(struct call *c, struct lz_bytes packet) {
+    uint8_t *kept = arena_alloc_raw(c->arena, PRINT_BYTES + packet.len);
+    if (!kept) { store_give_up(c->store); return; }
+    print_of_ask(c->ask, kept);
+    if (packet.len) memcpy(kept + PRINT_BYTES, packet.data, packet.len);
+    store_put(c->store, TABLE_ask, key_ask(c->ask->request, 0xFFFF), lz_bytes_of(kept, PRINT_BYTES + packet.len));
+}
+
+/* The answer that was given to this request, if it was; another command under the same id is refused, not answered with it. */
 static bool answered(struct call *c) {
     struct lz_bytes known, body, packet;
+    uint8_t print[PRINT_BYTES];
     enum packet_type type;
     struct answer answer;
     if (!store_get(c->store, TABLE_ask, key_ask(c->ask->request, 0xFFFF), &known)) return false;
+    if (known.len < PRINT_BYTES) return false;
+    print_of_ask(c->ask, print);
+    if (memcmp(known.data, print, PRINT_BYTES) != 0) {
+        lz_refuse(c->fail, LZ_conflict, "这个请求号已用于另一条命令，这一条没有执行；重复执行时命令和参数要与原来完全相同，新的命令请去掉 --request 或换一个");
+        post_refusal(c, c->ask->seq, LZ_conflict);
+        return true;
+    }
+    known = lz_bytes_of(known.data + PRINT_BYTES, known.len - PRINT_BYTES);
     const uint8_t *copy = arena_copy(c->arena, known.data, known.len);
     if (!copy || packet_open(lz_bytes_of(copy, known.len), &type, &body, NULL) != LZ_ok || type != PACKET_ANSWER) return false;
     if (answer_decode(c->arena, body, &answer) != LZ_ok) return false;
@@ -241,7 +287,7 @@ static void run(struct call *c) {
     /* what was not understood, and what is refused because the disk is full, leaves no row */
     if (err != LZ_usage && err != LZ_full) audit_write(c, err);
     struct lz_bytes packet = encode_answer(c, err);
-    if (err == LZ_ok && wrote) store_put(c->store, TABLE_ask, key_ask(c->ask->request, 0xFFFF), packet);
+    if (err == LZ_ok && wrote) keep_answer(c, packet);
     post(c->ctl, c->client, c->client_len, c->ask->seq, packet);
 }
 
@@ -373,15 +419,23 @@ enum lz_err watch_add(struct call *c, const struct kind_row *kind) {
 static struct lz_bytes summary(const struct record *r) {
     switch ((enum kind)r->kind) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin: return r->of.directive.title;
-    case KIND_move: return r->of.move.text;
-    case KIND_progress: return r->of.progress.text;
     case KIND_problem: return r->of.problem.title;
     case KIND_emergency: return r->of.emergency.title;
     case KIND_chief: return r->of.chief.name;
     case KIND_rollup: return r->of.rollup.label;
-    case KIND_none: case KIND_MAX: break;
+    case KIND_move: case KIND_progress: case KIND_none: case KIND_MAX: break;
     }
     return (struct lz_bytes){ 0 };
+}
+
+/* A move and a progress report are about something: its id and title say what. */
+static void cells_landed(struct call *c, const struct record *r) {
+    struct record about;
+    bool has = r->kind == KIND_move || r->kind == KIND_progress;
+    bool here = has && flow_record(c->flow, r->subject, &about);
+    cell_id(c, "subject", has ? r->subject : (struct rec_id){ 0 });
+    cell_bytes(c, "title", text_clip(summary(here ? &about : r), 200));
+    cell_bytes(c, "text", text_clip(r->kind == KIND_move ? r->of.move.text : has ? r->of.progress.text : (struct lz_bytes){ 0 }, 200));
 }
 
 static void landed_row(struct call *c, const struct record *r) {
@@ -392,7 +446,7 @@ static void landed_row(struct call *c, const struct record *r) {
     cell_unit(c, "origin", r->origin);
     cell_unit_name(c, "name", r->origin);
     cell_text(c, "move_zh", r->kind == KIND_move ? move_zh(r->of.move.move) : "");
-    cell_bytes(c, "title", text_clip(summary(r), 200));
+    cells_landed(c, r);
     row_end(c);
 }
 

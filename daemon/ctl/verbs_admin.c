@@ -18,7 +18,7 @@ static void status_store(struct call *c) {
     card(c, "已用空间", "%llu MiB，上限 %llu MiB，磁盘剩余 %llu MiB%s", (unsigned long long)(room.used_bytes >> 20), (unsigned long long)(room.budget_bytes >> 20),
          (unsigned long long)(room.disk_free_bytes >> 20), room.exhausted ? "；已满，停止受理" : room.full ? "；将满，一般记录停止受理" : "");
     card(c, "记录", "%llu 条", (unsigned long long)counts.entries[TABLE_record]);
-    card(c, "状态", "%llu 条", (unsigned long long)counts.entries[TABLE_standing]);
+    card(c, "状态条数", "%llu 条", (unsigned long long)counts.entries[TABLE_standing]);
     card(c, "被拒收", "%llu 条", (unsigned long long)counts.entries[TABLE_refused]);
     card(c, "校验和不对的值", "%llu", (unsigned long long)store_rot(c->store));
     card(c, "运行号", "%s", hex);
@@ -42,14 +42,23 @@ static void status_counters(struct call *c) {
          (unsigned long long)w->handshakes_refused, (unsigned long long)w->oversized);
 }
 
-enum lz_err verb_status(struct call *c) {
+static const char *tier_zh(uint8_t tier) {
     static const char *const tiers[TIER_COUNT] = { "国家", "省", "市", "县", "乡镇" };
+    return tier < TIER_COUNT ? tiers[tier] : "-";
+}
+
+static void cells_tier(struct call *c, const struct unit *unit) {
+    cell_text(c, "tier", unit ? tier_name((enum tier)unit->tier) : "");
+    cell_text(c, "tier_zh", unit ? tier_zh(unit->tier) : "");
+}
+
+enum lz_err verb_status(struct call *c) {
     const struct turn_options *o = turn_settings(c->turn);
     const struct ctl_options *ctl = ctl_settings(c->ctl);
     char span[32] = "";
-    card(c, "单位", "%06u %s", c->unit, unit_name(c, c->unit));
-    card(c, "层级", "%s", o->tier < TIER_COUNT ? tiers[o->tier] : "-");
-    if (o->parent) card(c, "上级", "%06u %s", o->parent, unit_name(c, o->parent));
+    card(c, "单位", "%s", unit_label(c, c->unit));
+    card(c, "层级", "%s", tier_zh(o->tier));
+    if (o->parent) card(c, "上级", "%s", unit_label(c, o->parent));
     else card(c, "上级", "无（最上级）");
     card(c, "下级", "%zu 个", c->roster->n_children);
     card(c, "版本", "%s", ctl->software);
@@ -66,12 +75,20 @@ enum lz_err verb_status(struct call *c) {
 
 /* ---- links -------------------------------------------------------------------------------------------------------------------------- */
 
+/* One word of the state is not true of it at all times: a backlog that stands still does not shrink. */
+static const char *link_next(const struct link_view *v) {
+    bool moves = (v->behind_out && v->rate_out > 0) || (v->behind_in && v->rate_in > 0);
+    return v->state == LINK_syncing && !moves ? "暂无进展，等待对方" : link_next_zh(v->state);
+}
+
 static void cell_eta(struct call *c, const struct link_view *v) {
     char text[32] = "";
     double seconds = 0;
+    bool stands = (v->behind_out && v->rate_out <= 0) || (v->behind_in && v->rate_in <= 0);
     if (v->behind_out && v->rate_out > 0) seconds = (double)v->behind_out / v->rate_out;
     if (v->behind_in && v->rate_in > 0 && (double)v->behind_in / v->rate_in > seconds) seconds = (double)v->behind_in / v->rate_in;
-    if (seconds > 0 && seconds < 1e9) lz_span_print((uint64_t)(seconds * 1000), text);
+    if (stands || seconds >= 1e9) strcpy(text, "未知");
+    else if (seconds > 0) lz_span_print((uint64_t)(seconds * 1000), text);
     cell_text(c, "eta", text);
 }
 
@@ -85,8 +102,18 @@ static void cells_link(struct call *c, const struct link_view *v) {
     cell_u64(c, "behind_out", v->behind_out);
 }
 
-static void row_link(struct call *c, const struct link_view *v) {
+/* What was last known of a neighbour; v NULL: it is none. */
+static void cells_known(struct call *c, const struct link_view *v) {
     char span[32] = "", hex[33] = "";
+    if (v && v->oldest_out_ms && c->now.wall_ms > v->oldest_out_ms) lz_span_print(c->now.wall_ms - v->oldest_out_ms, span);
+    if (v && !epoch_none(v->epoch)) lz_hex(v->epoch.b, sizeof v->epoch.b, hex);
+    hex[8] = 0;
+    cell_text(c, "age", span);
+    cell_text(c, "epoch", hex);
+    cell_text(c, "version", v ? v->software : "");
+}
+
+static void row_link(struct call *c, const struct link_view *v) {
     if (!row_begin(c, "list")) return;
     cell_unit(c, "unit", v->code);
     cell_unit_name(c, "name", v->code);
@@ -94,16 +121,11 @@ static void row_link(struct call *c, const struct link_view *v) {
     cells_link(c, v);
     cell_u64(c, "behind_records", v->behind_out_records);
     cell_u64(c, "behind_bytes", v->behind_out_bytes);
-    if (v->oldest_out_ms && c->now.wall_ms > v->oldest_out_ms) lz_span_print(c->now.wall_ms - v->oldest_out_ms, span);
-    cell_text(c, "age", span);
+    cells_known(c, v);
     cell_eta(c, v);
-    if (!epoch_none(v->epoch)) lz_hex(v->epoch.b, sizeof v->epoch.b, hex);
-    hex[8] = 0;
-    cell_text(c, "epoch", hex);
-    cell_text(c, "version", v->software);
     cell_format(c, "clock", "%+.1f秒", (double)v->clock_offset_ms / 1000.0);
     cell_text(c, "cause", v->cause);
-    cell_text(c, "next", link_next_zh(v->state));
+    cell_text(c, "next", link_next(v));
     row_end(c);
 }
 
@@ -125,9 +147,9 @@ enum lz_err verb_links_resolve(struct call *c) {
     struct link_view v;
     enum lz_err err = arg_code(c, "code", &code);
     if (err != LZ_ok) return err;
-    if (!link_of(c, code, &v)) return lz_refuse(c->fail, LZ_not_found, "与 %06u %s 没有连接；links 可查", code, unit_name(c, code));
-    if (!turn_resolve(c->turn, code)) return lz_refuse(c->fail, LZ_illegal_move, "与 %06u %s 的记录没有分叉，无需确认", code, unit_name(c, code));
-    say(c, "已确认 %06u %s 现在的记录线为真；下一次问候后继续同步", code, unit_name(c, code));
+    if (!link_of(c, code, &v)) return lz_refuse(c->fail, LZ_not_found, "与 %s 没有连接；links 可查", unit_label(c, code));
+    if (!turn_resolve(c->turn, code)) return lz_refuse(c->fail, LZ_illegal_move, "与 %s 的记录没有分叉，无需确认", unit_label(c, code));
+    say(c, "已确认 %s 现在的记录线为真；下一次问候后继续同步", unit_label(c, code));
     return LZ_ok;
 }
 
@@ -158,10 +180,12 @@ static void row_tree(struct call *c, uint32_t code, const struct views *views) {
     if (!row_begin(c, "list")) return;
     cell_unit(c, "unit", code);
     cell_text(c, "name", unit ? unit->name : "");
-    cell_text(c, "tier", unit ? tier_name((enum tier)unit->tier) : "");
+    cells_tier(c, unit);
     cell_unit(c, "parent", unit ? unit->parent : 0);
-    if (v) cells_link(c, v);
-    else {
+    if (v) {
+        cells_link(c, v);
+        cell_u64(c, "behind_records", v->behind_out_records);
+    } else {
         cell_text(c, "link", child ? "through" : "not_enrolled");
         if (child) cell_format(c, "link_zh", "经 %06u", child->code);
         else cell_text(c, "link_zh", "未登记");
@@ -170,7 +194,9 @@ static void row_tree(struct call *c, uint32_t code, const struct views *views) {
         cell_text(c, "last_seen", "");
         cell_text(c, "behind_in", "");
         cell_text(c, "behind_out", "");
+        cell_text(c, "behind_records", "");
     }
+    cells_known(c, v);
     row_end(c);
 }
 
@@ -213,25 +239,33 @@ static bool is_below(const struct call *c, uint32_t code) {
 }
 
 static void chain_to(struct call *c, uint32_t code, const struct link_view *v) {
-    row_why(c, v->code, link_zh(v->state), v->reason, link_next_zh(v->state));
+    row_why(c, v->code, link_zh(v->state), v->reason, link_next(v));
     if (v->cause[0]) row_why(c, v->code, "对方自述", v->cause, "请在对方机器上执行 why，查它的上级");
     if (code != v->code && code != c->unit) row_why(c, code, v->is_parent ? "在上级那一侧" : "在该下级之下", "本机只知道到上面一站为止", "请在那一站上执行 why");
-    if (v->state == LINK_live) say(c, "与 %06u %s 已同步", v->code, unit_name(c, v->code));
-    else say(c, "与 %06u %s %s：%s", v->code, unit_name(c, v->code), link_zh(v->state), v->reason);
+    const char *via = unit_label(c, v->code), *side = v->is_parent ? "上级" : "下级";
+    if (code == v->code && v->state == LINK_live) say(c, "与 %s 已同步", via);
+    else if (code == v->code) say(c, "与 %s %s：%s", via, link_zh(v->state), v->reason);
+    else if (v->state == LINK_live)
+        say(c, "%s 经%s %s 往来：本机与 %s 已同步；从那里到它是否同步，请在 %s 上执行 why", unit_label(c, code), side, via, via, via);
+    else say(c, "%s 经%s %s 往来，到不了它：本机与 %s %s，%s", unit_label(c, code), side, via, via, link_zh(v->state), v->reason);
 }
 
 enum lz_err verb_why(struct call *c) {
-    uint32_t code = 0;
+    uint32_t code = 0, parent = turn_settings(c->turn)->parent;
     struct link_view v;
     enum lz_err err = arg_code(c, "code", &code);
     if (err != LZ_ok) return err;
+    if (code == 0 || code == c->unit) code = parent;
+    if (code == 0) { say(c, "本单位是最上级，没有向上的连接"); return LZ_ok; }
+    if (code != parent && !units_find(c->units, code) && !roster_holding(c->roster, code))
+        return lz_refuse(c->fail, LZ_unknown_unit, "没有单位 %06u：它不在区划表中，也不是上级或已登记的下级；units 可查代码", code);
     uint32_t via = way_to(c, code);
     if (via != code && is_below(c, code) && !roster_holding(c->roster, code)) {
         row_why(c, code, "未登记", "这个单位在本级之下，但它和它的上级都没有在本机登记", "请取得它的公钥，执行 child add");
-        say(c, "%06u %s 没有登记", code, unit_name(c, code));
-    } else if (via == 0) say(c, "本单位是最上级，没有向上的连接");
+        say(c, "%s 没有登记", unit_label(c, code));
+    } else if (via == 0) say(c, "%s 不在本单位之下，本单位又是最上级：没有通向它的连接", unit_label(c, code));
     else if (link_of(c, via, &v)) chain_to(c, code, &v);
-    else return lz_refuse(c->fail, LZ_not_found, "与 %06u %s 没有连接；links 可查", via, unit_name(c, via));
+    else return lz_refuse(c->fail, LZ_not_found, "与 %s 没有连接；links 可查", unit_label(c, via));
     return LZ_ok;
 }
 
@@ -322,6 +356,12 @@ static enum lz_err roster_ready(struct call *c, struct lz_bytes *before) {
     return lz_refuse(c->fail, LZ_too_many, "名册正在变动；请稍后再试");
 }
 
+/* Known, and somewhere else: its records would go to whoever was enrolled for it here. */
+static enum lz_err check_below(struct call *c, uint32_t code) {
+    if (!units_find(c->units, c->unit) || !units_find(c->units, code) || is_below(c, code)) return LZ_ok;
+    return lz_refuse(c->fail, LZ_unknown_unit, "%s 按区划表不在本单位 %s 之下，不能登记在这里；请核对代码", unit_label(c, code), unit_label(c, c->unit));
+}
+
 static enum lz_err take_subtree(struct call *c, uint32_t code, uint32_t *subtree, size_t *n) {
     enum lz_err err = arg_codes(c, "subtree", subtree, SUBTREE_MAX, n, NULL);
     if (err != LZ_ok) return err;
@@ -331,7 +371,24 @@ static enum lz_err take_subtree(struct call *c, uint32_t code, uint32_t *subtree
     for (size_t i = 0; i < *n; i++)
         if (subtree[i] == c->unit || subtree[i] == turn_settings(c->turn)->parent)
             return lz_refuse(c->fail, LZ_bad_argument, "本单位和上级不能在下级的辖区里：%06u", subtree[i]);
-    return LZ_ok;
+    for (size_t i = 0; i < *n && err == LZ_ok; i++) err = check_below(c, subtree[i]);
+    return err;
+}
+
+/* A code that the divisions do not have may be right all the same, and may be a slip: it is taken, and said. */
+static void say_child_added(struct call *c, uint32_t code, const char *how, bool new_key) {
+    const struct child *child = roster_find(c->roster, code);
+    char unknown[160] = "";
+    size_t n = 0;
+    uint32_t first = units_find(c->units, code) ? 0 : code;
+    for (size_t i = 0; i < child->n_subtree; i++) {
+        if (units_find(c->units, child->subtree[i])) continue;
+        if (!first) first = child->subtree[i];
+        n++;
+    }
+    if (n == 1) snprintf(unknown, sizeof unknown, "；注意：%06u 不在区划表中，请核对代码", first);
+    else if (n) snprintf(unknown, sizeof unknown, "；注意：有 %zu 个代码不在区划表中（如 %06u），请核对", n, first);
+    say(c, "%s下级 %s，管辖 %zu 个单位%s%s", how, unit_label(c, code), child->n_subtree, new_key ? "，公钥已换" : "", unknown);
 }
 
 enum lz_err verb_child_add(struct call *c) {
@@ -345,7 +402,8 @@ enum lz_err verb_child_add(struct call *c) {
     if (err != LZ_ok) return err;
     if (code == c->unit || code == turn_settings(c->turn)->parent) return lz_refuse(c->fail, LZ_bad_argument, "%06u 是本单位或上级，不能登记为下级", code);
     if (!text || !wire_key_parse(text, key)) return lz_refuse(c->fail, LZ_bad_key, "公钥应为 40 个字符（对方 keygen 生成的 .pub 文件的内容，或 key show 所示）");
-    err = take_subtree(c, code, subtree, &n);
+    err = check_below(c, code);
+    if (err == LZ_ok) err = take_subtree(c, code, subtree, &n);
     if (err == LZ_ok) err = roster_ready(c, &before);
     if (err != LZ_ok) return err;
     const struct child *old = roster_find(c->roster, code);
@@ -355,7 +413,7 @@ enum lz_err verb_child_add(struct call *c) {
     if (err != LZ_ok) return err;
     roster_changed(c, code, new_key, before);
     turn_child_added(c->turn, code);
-    say(c, "%s下级 %06u %s，管辖 %zu 个单位%s", was ? "已更新" : "已登记", code, unit_name(c, code), roster_find(c->roster, code)->n_subtree, new_key ? "，公钥已换" : "");
+    say_child_added(c, code, was ? "已更新" : "已登记", new_key);
     return LZ_ok;
 }
 
@@ -365,12 +423,12 @@ enum lz_err verb_child_remove(struct call *c) {
     enum lz_err err = arg_code(c, "code", &code);
     if (err == LZ_ok) err = roster_ready(c, &before);
     if (err != LZ_ok) return err;
-    if (!roster_remove(roster_of(c), code)) return lz_refuse(c->fail, LZ_not_found, "%06u %s 没有登记；child list 可查", code, unit_name(c, code));
+    if (!roster_remove(roster_of(c), code)) return lz_refuse(c->fail, LZ_not_found, "%s 没有登记；child list 可查", unit_label(c, code));
     err = keep_roster(c, before);
     if (err != LZ_ok) return err;
     roster_changed(c, code, true, before);
     turn_child_removed(c->turn, code);
-    say(c, "已注销下级 %06u %s；它上报过的记录保留，汇总中不再计入", code, unit_name(c, code));
+    say(c, "已注销下级 %s；它上报过的记录保留，汇总中不再计入", unit_label(c, code));
     return LZ_ok;
 }
 
@@ -454,7 +512,7 @@ enum lz_err verb_units(struct call *c) {
         if (!row_begin(c, "list")) continue;
         cell_unit(c, "unit", unit->code);
         cell_text(c, "name", unit->name);
-        cell_text(c, "tier", tier_name((enum tier)unit->tier));
+        cells_tier(c, unit);
         cell_unit(c, "parent", unit->parent);
         row_end(c);
     }

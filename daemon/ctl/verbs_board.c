@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include "ctl_room.h"
 
-enum { BOARD_SUBJECTS_MAX = 4096, PARTS_CELLS_MAX = 2048 };
+enum { BOARD_SUBJECTS_MAX = 4096 };
 struct board {
     const struct kind_row *kind;
     uint32_t by;                     /* a unit whose part is shown; 0: the total */
@@ -14,14 +14,18 @@ struct label {
     struct lz_bytes title, number;
     uint32_t item;
     uint64_t due_ms;
+    size_t recipients;               /* 0: not known here */
 };
 
 /* From the directive itself where it is held, else from what a child sent with its sum. */
 static struct label label_of(struct call *c, uint16_t kind, struct rec_id subject) {
     struct record r;
     uint8_t key[2 + REC_ID_BYTES];
-    if (flow_record(c->flow, subject, &r) && kind_is_directive(r.kind))
-        return (struct label){ r.of.directive.title, r.of.directive.number, r.of.directive.item, r.of.directive.due_ms };
+    if (flow_record(c->flow, subject, &r) && kind_is_directive(r.kind)) {
+        const uint32_t *units;
+        return (struct label){ r.of.directive.title, r.of.directive.number, r.of.directive.item, r.of.directive.due_ms,
+                               flow_recipients(c->flow, &r, &units) };
+    }
     lz_put16(key, kind);
     rec_id_put(subject, key + 2);
     for (size_t i = 0; i < c->roster->n_children; i++) {
@@ -29,7 +33,7 @@ static struct label label_of(struct call *c, uint16_t kind, struct rec_id subjec
         if (!store_record_get(c->store, key_record(c->roster->children[i].code, KIND_rollup, lz_bytes_of(key, sizeof key), 0, 0), &stored)) continue;
         const uint8_t *copy = arena_copy(c->arena, stored.envelope.data, stored.envelope.len);
         if (copy && record_decode(c->arena, lz_bytes_of(copy, stored.envelope.len), &r, NULL) == LZ_ok)
-            return (struct label){ r.of.rollup.label, r.of.rollup.number, r.of.rollup.item, r.of.rollup.due_ms };
+            return (struct label){ r.of.rollup.label, r.of.rollup.number, r.of.rollup.item, r.of.rollup.due_ms, 0 };
     }
     return (struct label){ .item = 0 };
 }
@@ -69,6 +73,8 @@ static void row_subject(struct call *c, const struct board *b, struct rec_id sub
     cell_time(c, "due", label.due_ms);
     cells_steps(c, &sum);
     cell_i64(c, "reporting", sum.of[COUNTER_reporting]);
+    if (label.recipients) cell_u64(c, "recipients", label.recipients);
+    else cell_text(c, "recipients", "");
     cell_i64(c, "numerator", sum.of[COUNTER_numerator]);
     cell_i64(c, "denominator", sum.of[COUNTER_denominator]);
     cell_percent(c, sum.of[COUNTER_numerator], sum.of[COUNTER_denominator], true);
@@ -92,21 +98,8 @@ static void find_subjects(struct call *c, struct board *b) {
 
 /* ---- by unit --------------------------------------------------------------------------------------------------------------------------- */
 
-/* How far a unit is: the mean over the directives on which it has reported, since hectares and kilometres do not add. */
-static void cell_mean(struct call *c, const struct board *b, uint32_t unit) {
-    double sum = 0;
-    int64_t n = 0;
-    for (size_t i = 0; i < b->n_subjects && flow_has_room(c->flow); i++) {
-        struct counters s;
-        if (!flow_rollup(c->flow, b->kind->number, b->subjects[i], unit, &s) || s.of[COUNTER_denominator] <= 0) continue;
-        double share = (double)s.of[COUNTER_numerator] / (double)s.of[COUNTER_denominator];
-        sum += share > 1 ? 1 : share;
-        n++;
-    }
-    cell_percent(c, (int64_t)(sum * 1000), n * 1000, true);
-}
-
-static void row_part(struct call *c, const struct board *b, uint32_t unit, bool mean) {
+/* No share here: a unit's tasks are in hectares, kilometres and people, which do not add, and shares have no mean. */
+static void row_part(struct call *c, const struct board *b, uint32_t unit) {
     struct counters sum;
     struct rec_id whole = { 0 };
     if (c->cut || c->seen < c->skip) { (void)row_begin(c, "parts"); return; }
@@ -121,15 +114,13 @@ static void row_part(struct call *c, const struct board *b, uint32_t unit, bool 
     cell_i64(c, "reporting", sum.of[COUNTER_reporting]);
     cell_i64(c, "returns", sum.of[COUNTER_returns]);
     cell_i64(c, "urges", sum.of[COUNTER_urges]);
-    if (mean) cell_mean(c, b, unit);
     cells_colours(c, &sum);
     row_end(c);
 }
 
 static void rows_parts(struct call *c, const struct board *b) {
-    bool mean = b->n_subjects * (c->roster->n_children + 1) <= PARTS_CELLS_MAX;
-    row_part(c, b, c->unit, mean);
-    for (size_t i = 0; i < c->roster->n_children; i++) row_part(c, b, c->roster->children[i].code, mean);
+    row_part(c, b, c->unit);
+    for (size_t i = 0; i < c->roster->n_children; i++) row_part(c, b, c->roster->children[i].code);
 }
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------------------------------- */
@@ -165,6 +156,10 @@ static void say_overdue(struct call *c, const struct board *b) {
     struct rec_id whole = { 0 };
     if (!flow_rollup(c->flow, b->kind->number, whole, b->by, &sum)) memset(&sum, 0, sizeof sum);
     if (!flow_rollup(c->flow, KIND_problem, whole, b->by, &problems)) memset(&problems, 0, sizeof problems);
+    if (b->kind->machine != MACHINE_HANDLING) {
+        say(c, "%s %lld 个，红灯 %lld", b->kind->zh, (long long)sum.of[COUNTER_total], (long long)sum.of[COUNTER_red]);
+        return;
+    }
     say(c, "%s %zu 件，办理 %lld 件次，红灯 %lld；问题 %lld 个，红灯 %lld", b->kind->zh, b->n_subjects, (long long)sum.of[COUNTER_total], (long long)sum.of[COUNTER_red],
         (long long)problems.of[COUNTER_total], (long long)problems.of[COUNTER_red]);
 }
@@ -177,7 +172,7 @@ enum lz_err verb_board(struct call *c) {
     if (b.kind->machine == MACHINE_NONE)
         return lz_refuse(c->fail, LZ_bad_argument, "%s没有汇总；--kind 可用 order letter reminder task bulletin problem emergency", b.kind->zh);
     if (b.by && b.by != c->unit && !roster_find(c->roster, b.by))
-        return lz_refuse(c->fail, LZ_not_found, "%06u %s 不是直接登记的下级，本级没有它单独的汇总", b.by, unit_name(c, b.by));
+        return lz_refuse(c->fail, LZ_not_found, "%s 不是直接登记的下级，本级没有它单独的汇总", unit_label(c, b.by));
     b.subjects = arena_alloc_raw(c->arena, BOARD_SUBJECTS_MAX * sizeof *b.subjects);
     if (!b.subjects) return lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请稍后再试");
     if (b.kind->machine == MACHINE_HANDLING) {
@@ -185,10 +180,11 @@ enum lz_err verb_board(struct call *c) {
         for (size_t i = 0; i < b.n_subjects; i++) row_subject(c, &b, b.subjects[i]);
         if (!b.by) rows_parts(c, &b);
     }
-    for (size_t i = 0; i < kind_count(); i++)
+    bool handling = b.kind->machine == MACHINE_HANDLING;     /* who asks for problems gets problems only */
+    for (size_t i = 0; i < kind_count() && handling; i++)
         if (kind_at(i)->machine == MACHINE_HANDLING) row_kind(c, kind_at(i), b.by);
-    rows_states(c, KIND_problem, b.by, "problems");
-    rows_states(c, KIND_emergency, b.by, "emergencies");
+    if (handling || b.kind->number == KIND_problem) rows_states(c, KIND_problem, b.by, "problems");
+    if (handling || b.kind->number == KIND_emergency) rows_states(c, KIND_emergency, b.by, "emergencies");
     say_overdue(c, &b);
     return LZ_ok;
 }

@@ -101,14 +101,14 @@ static void row_problem(struct call *c, const char *section, const struct record
     cell_unit(c, "origin", r->origin);
     cell_unit_name(c, "name", r->origin);
     if (r->kind == KIND_problem) cell_date(c, "found", r->of.problem.found_on);
-    else cell_time(c, "found", r->of.emergency.began_ms);
+    else cell_time(c, "began", r->of.emergency.began_ms);
     cell_state(c, s);
     if (r->kind == KIND_problem) {
         cell_unit(c, "owner", s->owner);
         cell_unit(c, "handler", s->handler);
     }
     if (c->now.wall_ms > r->written_ms) lz_span_print(c->now.wall_ms - r->written_ms, age);
-    cell_text(c, "age", age);
+    cell_text(c, "elapsed", age);
     row_end(c);
 }
 
@@ -168,7 +168,7 @@ static void row_progress(struct call *c, const struct record *r) {
     cell_bytes(c, "title", here ? task.of.directive.title : (struct lz_bytes){ 0 });
     cell_bytes(c, "text", r->of.progress.text);
     cell_bytes(c, "author", r->author);
-    cell_id(c, "id", r->subject);
+    cell_id(c, "task", r->subject);
     row_end(c);
 }
 
@@ -198,8 +198,8 @@ static void row_chief(struct call *c, const struct record *r) {
     if (!row_begin(c, "list")) return;
     if (chief->term_from) lz_date_print(chief->term_from, from);
     if (chief->term_to) lz_date_print(chief->term_to, to);
-    cell_bytes(c, "number", r->key);
-    cell_bytes(c, "title", chief->name);
+    cell_bytes(c, "no", r->key);
+    cell_bytes(c, "person", chief->name);
     cell_bytes(c, "post", chief->post);
     cell_bytes(c, "rank", chief->rank);
     cell_bytes(c, "area", chief->area);
@@ -285,8 +285,9 @@ static void row_traced(struct call *c, const struct traced *t) {
     if (!flow_record(c->flow, t->id, &r) || !row_begin(c, "moves")) return;
     cell_time(c, "time", t->time);
     cell_unit(c, "unit", t->unit);
+    cell_unit_name(c, "name", t->unit);
     cell_unit(c, "origin", r.origin);
-    cell_unit_name(c, "name", r.origin);
+    cell_unit_name(c, "origin_name", r.origin);
     cell_bytes(c, "author", r.author);
     cell_text(c, "move", move_name(r.of.move.move));
     const struct kind_row *of = kind_row(r.subject.kind);      /* one number is 办结 for a task and 销号 for a problem */
@@ -364,7 +365,7 @@ static void card_head(struct call *c, const struct record *r) {
     card_id(c, "编号", record_id(r));
     card(c, "种类", "%s", kind_row(r->kind)->zh);
     card_bytes(c, "标题", title_of(r));
-    card(c, kind_is_directive(r->kind) ? "下发单位" : "报告单位", "%06u %s", r->origin, unit_name(c, r->origin));
+    card(c, kind_is_directive(r->kind) ? "下发单位" : "报告单位", "%s", unit_label(c, r->origin));
     card_bytes(c, "经办人", r->author);
     card_time(c, "时间", r->written_ms);
     card(c, "急缓", "%s", lane_zh((enum lane)r->lane));
@@ -391,7 +392,7 @@ static void card_directive(struct call *c, const struct record *r) {
 }
 
 static void card_place(struct call *c, uint32_t place_code, struct lz_bytes place) {
-    if (place_code) card(c, "所在单位", "%06u %s", place_code, unit_name(c, place_code));
+    if (place_code) card(c, "所在单位", "%s", unit_label(c, place_code));
     card_bytes(c, "地点", place);
 }
 
@@ -412,7 +413,7 @@ static void card_problem(struct call *c, const struct record *r) {
 static void card_emergency(struct call *c, const struct record *r) {
     const struct emergency *e = &r->of.emergency;
     card(c, "类别", "%s", class_zh(r->kind, e->class));
-    card_time(c, "发生时间", e->began_ms);
+    card_time(c, "开始时间", e->began_ms);
     card_place(c, e->place_code, e->place);
     if (e->area_e2) card(c, "面积", "%llu.%02llu 公顷", (unsigned long long)(e->area_e2 / 100), (unsigned long long)(e->area_e2 % 100));
     if (e->dead || e->injured) card(c, "伤亡", "死亡 %u 人，受伤 %u 人", e->dead, e->injured);
@@ -431,8 +432,8 @@ static void card_standing(struct call *c, const struct record *r) {
     if (!one || (handling && r->target_all && r->origin == c->unit)) return;
     card(c, "状态", "%s", state_zh((enum machine)s.machine, s.state));
     card(c, "灯", "%s", colour_zh((enum colour)s.colour));
-    if (s.owner) card(c, "承办单位", "%06u %s", s.owner, unit_name(c, s.owner));
-    if (s.handler) card(c, "交办单位", "%06u %s", s.handler, unit_name(c, s.handler));
+    if (s.owner) card(c, "承办单位", "%s", unit_label(c, s.owner));
+    if (s.handler) card(c, "交办单位", "%s", unit_label(c, s.handler));
     if (s.due_ms && (!handling || s.due_ms != r->of.directive.due_ms)) card_time(c, handling ? "延期至" : "期限", s.due_ms);
     if (s.returns) card(c, "退回", "%u 次", s.returns);
     if (s.urges) card(c, "催办", "%u 次", s.urges);

@@ -48,10 +48,16 @@ static enum lz_err take_links(struct call *c, struct directive *d) {
     return LZ_ok;
 }
 
-static size_t recipients_of(struct call *c, struct rec_id id) {
+/* Who is named but cannot be reached yet is said at once: nobody waits for a receipt that cannot come. */
+static void say_issued(struct call *c, struct rec_id id) {
     struct record r;
     const uint32_t *units;
-    return flow_record(c->flow, id, &r) ? flow_recipients(c->flow, &r, &units) : 0;
+    char text[REC_ID_TEXT], waiting[128] = "";
+    size_t n = flow_record(c->flow, id, &r) ? flow_recipients(c->flow, &r, &units) : 0, not_yet = 0;
+    for (size_t i = 0; i < n; i++) not_yet += units[i] != c->unit && !roster_holding(c->roster, units[i]);
+    if (not_yet) snprintf(waiting, sizeof waiting, "；其中 %zu 个单位尚未登记，登记后自动送达", not_yet);
+    rec_id_print(id, text);
+    say(c, "已下发：%s 发给 %zu 个单位%s", text, n, waiting);
 }
 
 static void done_row(struct call *c, struct rec_id id) {
@@ -79,11 +85,9 @@ enum lz_err verb_issue(struct call *c) {
     if (err == LZ_ok) err = turn_may_submit(c->turn, draft.lane ? (enum lane)draft.lane : c->kind->lane, c->fail);
     if (err == LZ_ok) err = submit(c, &draft, 0, &id);
     if (err != LZ_ok) return err;
-    char text[REC_ID_TEXT];
-    rec_id_print(id, text);
     answer_add_id(c, id);
     done_row(c, id);
-    say(c, "已下发：%s 发给 %zu 个单位", text, recipients_of(c, id));
+    say_issued(c, id);
     return LZ_ok;
 }
 
@@ -148,7 +152,7 @@ static enum lz_err move_all(struct call *c, struct rec_id subject, const struct 
     if (!kind_is_directive(subject.kind) || row->by != BY_ISSUER)
         return lz_refuse(c->fail, LZ_bad_argument, "--unit all 只用于下发单位对全部接收单位的办理（办结、退回、催办、延期等）");
     if (!flow_record(c->flow, subject, &r)) return lz_refuse(c->fail, LZ_not_found, "本单位没有这一件");
-    if (r.origin != c->unit) return lz_refuse(c->fail, LZ_not_allowed, "%s只能由下发单位 %06u %s 办理", row->zh, r.origin, unit_name(c, r.origin));
+    if (r.origin != c->unit) return lz_refuse(c->fail, LZ_not_allowed, "%s只能由下发单位 %s 办理", row->zh, unit_label(c, r.origin));
     size_t n = flow_recipients(c->flow, &r, &units), done = 0;
     struct lz_fail first = { 0 };
     for (size_t i = 0; i < n; i++) {
@@ -230,6 +234,18 @@ enum lz_err verb_problem_report(struct call *c) {
     return finish(c, &draft, LANE_ROUTINE, "问题已进入清单");
 }
 
+/* Whether the tier above can hear of it now: a person must not lean on a line that is down. */
+static void say_way_up(struct call *c) {
+    struct link_view v;
+    uint32_t parent = turn_settings(c->turn)->parent;
+    struct lz_bytes so_far = c->answer.text;
+    const char *up = parent ? unit_label(c, parent) : "";
+    if (!parent) return;
+    if (link_of(c, parent, &v) && (v.state == LINK_live || v.state == LINK_syncing))
+        say(c, "%.*s；正在上送上级 %s", (int)so_far.len, (const char *)so_far.data, up);
+    else say(c, "%.*s；上级 %s 未连接，连上后立即上送；请同时电话报告", (int)so_far.len, (const char *)so_far.data, up);
+}
+
 enum lz_err verb_emergency_report(struct call *c) {
     struct record draft = { .kind = KIND_emergency };
     struct emergency *e = &draft.of.emergency;
@@ -245,7 +261,9 @@ enum lz_err verb_emergency_report(struct call *c) {
     if (err != LZ_ok) return err;
     if (area < 0) return lz_refuse(c->fail, LZ_bad_argument, "面积不能为负");
     e->area_e2 = (uint64_t)area;
-    return finish(c, &draft, LANE_FLASH, "已逐级上报");
+    err = finish(c, &draft, LANE_FLASH, "已记录");
+    if (err == LZ_ok) say_way_up(c);
+    return err;
 }
 
 enum lz_err verb_progress_report(struct call *c) {

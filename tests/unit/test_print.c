@@ -90,6 +90,29 @@ Test(print, what_does_not_fit_comes_as_cards, .init = begin) {
         "编号：2\n标题：督查\n状态：已签收\n接收：8\n");
 }
 
+/* On a screen; whole where a program or a file takes it. */
+Test(print, long_titles_are_clipped_in_lists, .init = begin) {
+    static const char title[] = "进一步明确林长履职方式方法积极推动林长巡林督查等工作全面落实";
+    made_begin();
+    task_row("1", title, "signed", "已签收", "7");
+    paper.width = 200;
+    printed();
+    cr_assert_not_null(strstr(seen, "进一步明确林长履职方式方法积极推动林长…   已签收"), "%s", seen);
+    cr_assert_null(strstr(seen, title));
+    memset(seen, 0, sizeof seen);
+    rewind(paper.out);
+    print_json_answer(paper.out, &made);
+    cr_assert_not_null(strstr(seen, title));
+    memset(seen, 0, sizeof seen);
+    rewind(paper.out);
+    made_begin();
+    made_row();
+    made_cell("_section", "card");
+    made_cell("item_name", "标题");
+    made_cell("value", title);
+    cr_assert_not_null(strstr(printed(), title));
+}
+
 Test(print, no_limit_when_it_is_no_terminal, .init = begin) {
     made_begin();
     task_row("1", "进一步明确林长履职方式方法积极推动林长巡林督查等工作进一步明确林长履职方式方法积极推动林长巡林督查等工作", "signed", "已签收", "7");
@@ -385,6 +408,23 @@ Test(words, help_for_everything, .init = begin) {
     cr_assert(help_print(paper.out, NULL, 0));
     cr_assert_not_null(strstr(seen, "核查"));
     cr_assert_not(completion_print(paper.out, "fish"));
+}
+
+Test(words, only_secret_keys_are_shown, .init = begin) {
+    char path[] = "/tmp/test_print.XXXXXX", public_path[64];
+    int fd = mkstemp(path);
+    cr_assert_eq(key_file_check(path, &why), LZ_ok);
+    cr_assert_eq(fchmod(fd, 0644), 0);
+    cr_assert_eq(key_file_check(path, &why), LZ_bad_key);
+    cr_assert_not_null(strstr(why.text, "chmod 600"));
+    (void)snprintf(public_path, sizeof public_path, "%s.pub", path);
+    cr_assert_eq(rename(path, public_path), 0);
+    cr_assert_eq(fchmod(fd, 0600), 0);
+    cr_assert_eq(key_file_check(public_path, &why), LZ_bad_key);
+    cr_assert_not_null(strstr(why.text, "公钥文件"));
+    unlink(public_path);
+    close(fd);
+    cr_assert_eq(typed("why"), LZ_ok, "%s", why.text);
 }
 
 /* ---- TSV ---------------------------------------------------------------------------------------------------------------- */
