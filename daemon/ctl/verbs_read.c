@@ -351,6 +351,7 @@ static void row_recipient(struct call *c, const struct record *r, uint32_t unit)
     cell_i64(c, "numerator", s.numerator);
     cell_i64(c, "denominator", s.denominator);
     cell_percent(c, s.numerator, s.denominator, true);
+    cell_text(c, "offer", r->origin == c->unit && flow_offers_upgrade(c->flow, &s) ? "升级督办 upgrade" : "");
     row_end(c);
 }
 

@@ -141,6 +141,11 @@ void deadline_judge(struct flow *f, struct cached_standing *c) {
     c->now.judge_ms = j.next == UINT64_MAX ? 0 : j.next;
 }
 
+bool flow_offers_upgrade(struct flow *f, const struct standing *s) {
+    return s->machine == MACHINE_HANDLING && s->colour == COLOUR_RED && s->red_since_ms &&
+           f->now.wall_ms >= workdays(f, s->red_since_ms, (int)f->o.settings.offer_after_days);
+}
+
 void due_run(struct flow *f) {
     struct key key = { 0 };
     struct lz_bytes v;

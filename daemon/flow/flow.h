@@ -136,6 +136,9 @@ size_t flow_recipients(struct flow *flow, const struct record *directive, const 
 /* What may be done next with a standing by this unit, as Chinese words with the English name. */
 void flow_legal(struct flow *flow, const struct record *subject, const struct standing *standing, uint32_t unit, char *out, size_t out_size);
 
+/* Red for so many working days that urging has not helped: the issuer is offered to raise the supervision (升级督办). */
+bool flow_offers_upgrade(struct flow *flow, const struct standing *standing);
+
 /* ---- verify: everything derived is computed again from the records ---- */
 struct verify {
     uint64_t records, standings, rollups, feed_entries, differences;

@@ -254,7 +254,6 @@ uint64_t turn_next_deadline(const struct turn *t) {
 /* ---- access ------------------------------------------------------------------------------------------------------------- */
 
 struct flow *turn_flow(struct turn *t) { return t->flow; }
-struct store *turn_store(struct turn *t) { return t->o.store; }
 struct arena *turn_arena(struct turn *t) { return t->arena; }
 const struct turn_options *turn_settings(const struct turn *t) { return &t->o; }
 struct lz_now turn_now(const struct turn *t) { return t->now; }

@@ -55,7 +55,6 @@ void turn_child_added(struct turn *turn, uint32_t code);
 void turn_child_removed(struct turn *turn, uint32_t code);
 
 struct flow *turn_flow(struct turn *turn);
-struct store *turn_store(struct turn *turn);
 struct arena *turn_arena(struct turn *turn);
 const struct turn_options *turn_settings(const struct turn *turn);
 struct lz_now turn_now(const struct turn *turn);

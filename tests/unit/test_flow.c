@@ -966,6 +966,12 @@ Test(deadline, the_issuers_daemon_urges_once_a_working_day) {
     cr_assert_eq(standing(&city, id, RECIPIENT).urges, 1);
     advance(&city, day(20220712, 12));                             /* 5 6 7 8, 11 12 */
     cr_assert_eq(standing(&city, id, RECIPIENT).urges, 6);
+    struct standing red = standing(&city, id, RECIPIENT);
+    begin(&city);
+    cr_assert(flow_offers_upgrade(city.flow, &red), "red since Thursday the 30th, five working days and more");
+    red.red_since_ms = day(20220706, 9);
+    cr_assert(!flow_offers_upgrade(city.flow, &red));
+    end(&city);
     exchange(&city, &county);
     cr_assert_eq(standing(&county, id, RECIPIENT).urges, 6);
     do_move(&county, id, "report", 0);
