@@ -64,6 +64,10 @@ clean: ## remove everything that was built
 	rm -rf build
 
 # ---- tests ----
+$(BUILD)/tests/intruder: tests/system/intruder.c $(LIB)
+	@mkdir -p $(@D)
+	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -o $@ $< $(LIB) $(LIBS)
+
 UNIT_SRC  := $(wildcard tests/unit/*.c)
 UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 
@@ -86,7 +90,7 @@ quick: bootstrap ## seconds: unit tests, lint, a few seeds
 	@BUILD=$(BUILD) tests/run unit lint sim-quick
 
 test: bootstrap ## everything; ends with "N passed, N failed"
-	@$(MAKE) --no-print-directory -j2 $(PROGS) $(UNIT_BINS) $(BUILD)/sim
+	@$(MAKE) --no-print-directory -j2 $(PROGS) $(UNIT_BINS) $(BUILD)/sim $(BUILD)/tests/intruder
 	@$(MAKE) --no-print-directory mutants
 	@BUILD=$(BUILD) tests/run all
 
