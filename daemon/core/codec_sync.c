@@ -98,8 +98,6 @@ enum lz_err hello_encode(struct arena *arena, const struct hello *hello, struct 
     CODEC_SET_BYTES(&m, software, hello->software);
     m.wish = hello->wish;
     m.n_wish = hello->n_wish;
-    m.path = hello->path;
-    m.n_path = hello->n_path;
     m.n_cursors = hello->n_cursors;
     m.cursors = cursors_fill(arena, hello->cursors, hello->n_cursors);
     m.n_lineage = hello->n_lineage;
@@ -134,7 +132,7 @@ enum lz_err hello_decode(struct arena *arena, struct lz_bytes body, struct hello
     if (body.len > BATCH_BYTES_MAX) return LZ_too_large;
     ProtobufCAllocator allocator = codec_allocator(arena);
     Lz__Hello *m = lz__hello__unpack(&allocator, body.len, body.data);
-    if (!m || m->n_wish > WISH_KINDS_MAX || m->n_path > 16 || m->tier >= TIER_COUNT) return LZ_bad_packet;
+    if (!m || m->n_wish > WISH_KINDS_MAX || m->tier >= TIER_COUNT) return LZ_bad_packet;
     hello->software = codec_bytes(m->software);
     if (hello->software.len > 64 || !lz_text_valid(hello->software)) return LZ_bad_packet;
     if (!lineage_take(arena, m, hello) || !cursors_take(m->cursors, m->n_cursors, hello->cursors, &hello->n_cursors)) return LZ_bad_packet;
@@ -150,8 +148,6 @@ enum lz_err hello_decode(struct arena *arena, struct lz_bytes body, struct hello
     hello->wall_ms = m->wall_ms;
     hello->wish = m->wish;
     hello->n_wish = m->n_wish;
-    hello->path = m->path;
-    hello->n_path = m->n_path;
     return LZ_ok;
 }
 

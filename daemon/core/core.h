@@ -252,8 +252,6 @@ struct hello {
     uint64_t highest_stamp;          /* of the receiver's own records that the sender holds */
     uint32_t *wish;                  /* kinds wanted in full; from a parent */
     size_t n_wish;
-    uint32_t *path;                  /* the sender's ancestors, nearest first; from a parent */
-    size_t n_path;
     uint64_t wall_ms;
 };
 struct batch {

@@ -706,11 +706,11 @@ Test(packet, has_a_header_that_is_checked) {
 
 static struct hello a_hello(void) {
     static struct lineage_entry lineage[3];
-    static uint32_t wish[] = { KIND_problem, KIND_chief }, path[] = { 410000, 100000 };
+    static uint32_t wish[] = { KIND_problem, KIND_chief };
     for (uint8_t i = 0; i < 3; i++) lineage[i] = (struct lineage_entry){ epoch_of((uint8_t)(i + 1)), i * 100u };
     struct hello h = { .version = 1, .version_min = 1, .software = str("linzhang 1.0"), .unit = 410802, .to = 410800, .tier = TIER_COUNTY, .reply = true,
                        .owes = true, .lineage = lineage, .n_lineage = 3, .lineage_cut = true, .highest_stamp = 0x0180000000000001ull, .wish = wish,
-                       .n_wish = 2, .path = path, .n_path = 2, .wall_ms = 1650729600000 };
+                       .n_wish = 2, .wall_ms = 1650729600000 };
     for (size_t i = 0; i < LINK_FEEDS_MAX; i++)
         h.cursors[h.n_cursors++] = (struct feed_cursor){ { i < 4 ? SCOPE_ALL : 410802, (uint8_t)(i % 4) }, { epoch_of(9), i * 10, i * 10 + 3 } };
     return h;
@@ -724,7 +724,7 @@ Test(packet, hello_comes_back) {
     cr_assert(a.version == b.version && a.version_min == b.version_min && a.unit == b.unit && a.to == b.to && a.tier == b.tier && b.reply && b.owes);
     cr_assert(lz_bytes_equal(a.software, b.software) && a.wall_ms == b.wall_ms && b.lineage_cut);
     cr_assert_eq(a.highest_stamp, b.highest_stamp);
-    cr_assert(b.n_lineage == 3 && b.n_wish == 2 && b.wish[1] == KIND_chief && b.n_path == 2 && b.path[1] == 100000);
+    cr_assert(b.n_lineage == 3 && b.n_wish == 2 && b.wish[1] == KIND_chief);
     for (size_t i = 0; i < 3; i++) cr_assert(epoch_equal(a.lineage[i].epoch, b.lineage[i].epoch) && a.lineage[i].position == b.lineage[i].position);
     cr_assert_eq(b.n_cursors, LINK_FEEDS_MAX);
     for (size_t i = 0; i < LINK_FEEDS_MAX; i++) {
@@ -764,7 +764,6 @@ Test(packet, hello_that_lies_is_refused) {
     HELLO(LZ_bad_packet, SET(software, data("\x1B[2J", 4)));
     HELLO(LZ_ok, (m->wish = wish, m->n_wish = WISH_KINDS_MAX));
     HELLO(LZ_bad_packet, (m->wish = wish, m->n_wish = WISH_KINDS_MAX + 1));
-    HELLO(LZ_bad_packet, (m->path = wish, m->n_path = 17));
     Lz__FeedCursor *nine[LINK_FEEDS_MAX + 1];
     HELLO(LZ_bad_packet, for (size_t i = 0; i < LZ_COUNT(nine); i++) nine[i] = m->cursors[0]; m->cursors = nine; m->n_cursors = LZ_COUNT(nine));
 }
