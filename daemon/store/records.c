@@ -163,6 +163,11 @@ enum lz_err store_record_put(struct store *s, struct key key, struct lz_bytes en
     bool exists = false;
     struct lz_bytes old = { 0 };
     uint8_t *out = store_reserve(s, TABLE_record, &key, len, !replace, &exists, &old);
+    if (exists && old.len == 0) {                        /* it rotted here and has come again: its bytes heal, its effect stands already */
+        out = store_reserve(s, TABLE_record, &key, len, false, NULL, NULL);
+        if (out) write_value(s, &key, out, envelope, feeds, n);
+        return out ? LZ_already : s->failed;
+    }
     if (exists) {
         struct stored stored;
         bool same = store_record_parse(old, &stored) && lz_bytes_equal(stored.envelope, envelope);

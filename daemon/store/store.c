@@ -227,6 +227,7 @@ void store_give_up(struct store *s) { if (s->failed == LZ_ok) s->failed = LZ_ful
 bool store_written(const struct store *s) { return s->written; }
 void store_set_arena(struct store *s, struct arena *arena) { s->arena = arena; }
 uint64_t store_rot(const struct store *s) { return s->rot; }
+uint64_t store_rot_unsent(const struct store *s) { return s->rot_unsent; }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
@@ -246,6 +247,7 @@ static bool open_value(struct store *s, enum table table, const struct key *key,
     char hex[2 * sizeof key->b + 1];
     lz_hex(key->b, key->len, hex);
     s->rot++;
+    if (table == TABLE_record || table == TABLE_feed || table == TABLE_tip) s->rot_unsent++;
     lz_log(LZ_ERROR, "store.rot table=%s key=%s", table_names[table], hex);
     return false;
 }

@@ -146,6 +146,7 @@ struct store_room {
 };
 struct store_room store_room(struct store *store);        /* a statvfs; call it now and then, not per record */
 uint64_t store_rot(const struct store *store);            /* values refused by their CRC since the start */
+uint64_t store_rot_unsent(const struct store *store);     /* of these, in records and feeds: what may not have been offered */
 void store_set_arena(struct store *store, struct arena *arena);   /* where fresh entries live; the turn's */
 struct store_counts { uint64_t entries[TABLE_COUNT]; };
 void store_count(struct store *store, struct store_counts *counts);

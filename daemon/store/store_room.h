@@ -22,7 +22,7 @@ struct store {
     struct epoch epoch;
     bool is_new;
     int lock_fd, dir_fd;
-    uint64_t budget_bytes, reserve_bytes, map_bytes, rot;
+    uint64_t budget_bytes, reserve_bytes, map_bytes, rot, rot_unsent;
     struct arena *arena;
     const struct store_faults *faults;
     struct fresh_feed *fresh;        /* allocated in the arena at the first entry of a transaction */

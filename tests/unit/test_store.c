@@ -619,7 +619,12 @@ Test(feeds, pass_over_a_record_that_rotted) {
     uint64_t to;
     cr_assert_eq(read_feed(up, 0, &list, &to), 2);
     cr_assert(lz_bytes_equal(list[1], str("event 103")) && to == 1);
-    cr_assert_eq(store_record_put(store, event(102), str("event 102"), &up, 1, false), LZ_conflict, "what is there cannot be compared");
+    cr_assert_eq(store_rot_unsent(store), 1, "and it is not forgotten: no link may say live over it");
+    store_forget_fresh(store);
+    cr_assert_eq(store_record_put(store, event(102), str("event 102"), &up, 1, false), LZ_already, "it comes again: the bytes heal, its effect stands");
+    commit();
+    store_forget_fresh(store);
+    cr_assert_eq(read_feed(up, 0, &list, &to), 4, "the two, and the healed one in its old place and its new one");
 }
 
 Test(feeds, tell_their_backlog) {
