@@ -1066,7 +1066,7 @@ static void forged_own(struct world *w) {
     enum lz_err err = record_encode(w->arena, &r, NULL);
     struct reclaim_answer a = { .asker = store_epoch(city->store), .answerer = v.epoch, .envelopes = &r.envelope, .n_envelopes = 1 };
     a.next = lz_bytes_of("x", 1);
-    struct lz_bytes packet;
+    struct lz_bytes packet = { 0 };
     expect(w, err == LZ_ok && reclaim_answer_encode(w->arena, &a, &packet) == LZ_ok, "the forger's packet");
     node_feed(w, city, K12, CHANNEL_SYNC, packet);
     run_for(w, 10 * SECOND);
