@@ -492,7 +492,8 @@ static enum lz_err envelope_open(struct arena *arena, struct lz_bytes envelope, 
             uint8_t b = envelope.data[at++];
             size |= (size_t)(b & 0x7f) << shift;
             if (b < 0x80) {
-                size_t rest = size <= envelope.len - at ? envelope.len - at - size : SIZE_MAX;
+                if (size > envelope.len - at) break;
+                size_t rest = envelope.len - at - size;
                 const uint8_t *tail = envelope.data + envelope.len - rest;
                 if (rest != 0 && !(rest == SEAL_FIELD && tail[0] == SEAL_TAG && tail[1] == SEAL_BYTES)) break;
                 *bytes = lz_bytes_of(envelope.data + at, size);

@@ -543,6 +543,12 @@ Test(gate, of_a_key_of_any_length) {
     cr_assert_eq(b.key.len, 0, "what is refused is still filed under its key: it must be one");
 }
 
+Test(gate, of_a_record_longer_than_its_envelope) {
+    static const uint8_t bytes[] = { 0x0a, 0x9e, 0x00, 0x20, 0x00 };       /* found by the fuzzer */
+    struct record b;
+    cr_assert_neq(record_decode(arena, lz_bytes_of(bytes, sizeof bytes), &b, NULL), LZ_ok);
+}
+
 Test(record, sealed_by_its_origin_alone) {
     uint8_t mine[SEAL_KEY_BYTES] = { 1 }, others[SEAL_KEY_BYTES] = { 2 };
     struct record a = full(KIND_problem), b;
