@@ -287,28 +287,22 @@ static bool moment_parse(const char *text, uint32_t *day, uint64_t *in_day, bool
     return true;
 }
 
-enum lz_err arg_moment(struct call *c, const char *name, uint64_t *wall_ms) {
+/* when_whole: what is added to a date that came without a time. */
+static enum lz_err take_moment(struct call *c, const char *name, uint64_t when_whole, uint64_t *wall_ms) {
     const char *text = arg_text(c, name);
     uint32_t day;
     uint64_t in_day;
     bool whole_day;
     if (!text) return LZ_ok;
     if (!moment_parse(text, &day, &in_day, &whole_day)) return bad_date(c, name, text);
-    *wall_ms = lz_date_start_ms(day) + in_day;
+    *wall_ms = lz_date_start_ms(day) + (whole_day ? when_whole : in_day);
     return LZ_ok;
 }
 
+enum lz_err arg_moment(struct call *c, const char *name, uint64_t *wall_ms) { return take_moment(c, name, 0, wall_ms); }
+
 /* A due date without a time is the end of that day. */
-enum lz_err arg_end_of_day(struct call *c, const char *name, uint64_t *wall_ms) {
-    const char *text = arg_text(c, name);
-    uint32_t day;
-    uint64_t in_day;
-    bool whole_day;
-    if (!text) return LZ_ok;
-    if (!moment_parse(text, &day, &in_day, &whole_day)) return bad_date(c, name, text);
-    *wall_ms = lz_date_start_ms(day) + (whole_day ? LZ_DAY_MS - 1000 : in_day);
-    return LZ_ok;
-}
+enum lz_err arg_end_of_day(struct call *c, const char *name, uint64_t *wall_ms) { return take_moment(c, name, LZ_DAY_MS - 1000, wall_ms); }
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------------------ */
 
