@@ -65,7 +65,7 @@ static void check_record(struct checker *c, struct key key, const struct stored 
         struct feed_id feed = store_stored_feed(stored, i, &position);
         struct lz_bytes entry;
         if (!store_get(c->f->o.store, TABLE_feed, key_feed(feed, position), &entry) || !entry_has(entry, key))
-            differ(c, "记录 %s 说自己在 %u/%s 的 %llu，那里却没有", name_of(key, hex), feed.scope, lane_name((enum lane)feed.lane), (unsigned long long)position);
+            differ(c, "记录 %s 说自己在 %u/%u 的 %llu，那里却没有", name_of(key, hex), feed.scope, feed.lane, (unsigned long long)position);
         if (position > store_tip(c->f->o.store, feed)) differ(c, "记录 %s 的位置在末尾之后", name_of(key, hex));
     }
     enum lz_err err = record_decode(c->f->arena, stored->envelope, &r, NULL);
@@ -101,6 +101,7 @@ static void check_feeds(struct checker *c) {
     struct lz_bytes v;
     for (; store_seek(c->f->o.store, TABLE_feed, &key, &v); key = key_after(key), c->out->feed_entries++) {
         size_t width = v.len > 1 && v.data[0] ? v.len - 1 : REC_ID_BYTES;
+        if (v.len < 2 || width > 6 + REGISTER_KEY_MAX) { differ(c, "传送目录里有一项的长度不对"); continue; }
         for (size_t at = 1; at + width <= v.len; at += width) {
             struct stored stored;
             if (!store_record_get(c->f->o.store, key_bytes(lz_bytes_of(v.data + at, width)), &stored)) differ(c, "传送目录里有一条记录不在库中");

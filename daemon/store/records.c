@@ -6,7 +6,15 @@
  * record is never entered twice. */
 #include "store_room.h"
 
-enum { FEED_REF_BYTES = 13, VALUE_HEAD = 2, ENTRY_HEAD = 1 };
+enum { FEED_REF_BYTES = 13, VALUE_HEAD = 2, ENTRY_HEAD = 1, RECORD_KEY_MAX = 6 + REGISTER_KEY_MAX };
+static_assert((int)RECORD_KEY_MAX >= (int)REC_ID_BYTES, "an event's key is the shorter one");
+
+/* The width of the keys in a feed entry as it was read; 0: it is none that we wrote. */
+static size_t entry_width(struct lz_bytes entry) {
+    if (entry.len < ENTRY_HEAD + 6) return 0;
+    size_t width = entry.data[0] ? entry.len - ENTRY_HEAD : REC_ID_BYTES;
+    return width <= RECORD_KEY_MAX && (entry.len - ENTRY_HEAD) % width == 0 ? width : 0;
+}
 
 bool store_record_parse(struct lz_bytes v, struct stored *stored) {
     if (v.len < VALUE_HEAD) return false;
@@ -206,10 +214,8 @@ void store_record_enter(struct store *s, struct key key, struct feed_id feed) {
 
 /* Takes the records of one entry; false when they do not fit in what is left. A key whose record rotted is passed over. */
 static bool take_entry(struct store *s, struct lz_bytes entry, struct lz_bytes *out, size_t *n, size_t *bytes, size_t bytes_max) {
-    if (entry.len < ENTRY_HEAD + 6) return true;
-    bool is_register = entry.data[0] != 0;
-    size_t width = is_register ? entry.len - ENTRY_HEAD : REC_ID_BYTES, first = *n, before = *bytes;
-    for (size_t at = ENTRY_HEAD; at + width <= entry.len; at += width) {
+    size_t width = entry_width(entry), first = *n, before = *bytes;
+    for (size_t at = ENTRY_HEAD; width && at + width <= entry.len; at += width) {
         struct stored stored;
         if (!store_record_get(s, key_bytes(lz_bytes_of(entry.data + at, width)), &stored)) continue;
         if (*n == BATCH_RECORDS_MAX || *bytes + stored.envelope.len + 8 > bytes_max) { *n = first; *bytes = before; return false; }
@@ -245,8 +251,9 @@ struct backlog store_backlog(struct store *s, struct feed_id feed, uint64_t from
     struct lz_bytes entry;
     uint64_t tip = store_tip(s, feed), first = from, last = from, sampled = 0, bytes = 0;
     for (int i = 0; i < LOOK_MAX && store_seek(s, TABLE_feed, &key, &entry) && key_begins(&key, &prefix, prefix.len); i++, key = key_after(key)) {
-        bool is_register = entry.len > 1 && entry.data[0];
-        size_t width = is_register ? entry.len - ENTRY_HEAD : REC_ID_BYTES;
+        size_t width = entry_width(entry);
+        if (width == 0) continue;
+        bool is_register = entry.data[0] != 0;
         b.records += is_register ? 1 : (entry.len - ENTRY_HEAD) / width;
         last = lz_get64(key.b + prefix.len);
         if (sampled == 64 && b.oldest_ms) continue;

@@ -71,6 +71,7 @@ static void load_cursors(struct turn *t, struct link *l) {
             memcpy(in->cursor.epoch.b, v.data, 16);
             in->cursor.position = lz_get64(v.data + 16);
             in->cursor.seen = lz_get64(v.data + 24);
+            if (in->cursor.position > in->cursor.seen) in->cursor = (struct cursor){ { { 0 } }, 0, 0 };   /* not ours: from the start */
         }
     }
     for (size_t i = 0; i < l->n_out; i++) {

@@ -83,7 +83,7 @@ static void finish(struct turn *t) {
 void walk_step(struct turn *t) {
     struct lz_bytes v;
     struct key key = { 0 };
-    if (store_get(t->o.store, TABLE_walk, key_u32(0), &v) && v.len) key = key_bytes(v);
+    if (store_get(t->o.store, TABLE_walk, key_u32(0), &v) && v.len <= 6 + REGISTER_KEY_MAX + 1) key = key_bytes(v);
     for (int i = 0; i < WALK_SLICE; i++) {
         if (!flow_has_room(t->flow) || arena_room(t->arena) < (size_t)16 << 20) break;
         if (!store_seek(t->o.store, TABLE_record, &key, &v)) { finish(t); return; }

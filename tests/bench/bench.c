@@ -349,6 +349,30 @@ static void catch_up(uint64_t n) {
     figure("catchup", "records/s", (double)n * 1e6 / (done - first));
 }
 
+/* What the disk takes for a small commit: eight scattered pages and two syncs, as LMDB writes them. Latency is three of these. */
+static void disk(void) {
+    enum { PAGES = 8, FILE_PAGES = 2048, ROUNDS = 300 };
+    static double us[ROUNDS];
+    static const uint8_t page[4096] = { 1 };
+    char path[700];
+    snprintf(path, sizeof path, "%s/disk", base_dir);
+    int fd = open(path, O_RDWR | O_CREAT, 0600), meta = open(path, O_RDWR | O_DSYNC);
+    for (int i = 0; i < FILE_PAGES; i++) if (fd < 0 || pwrite(fd, page, sizeof page, (off_t)i * 4096) != sizeof page) die(path);
+    fdatasync(fd);
+    for (int i = 0; i < ROUNDS; i++) {
+        double t0 = now_us();
+        for (int k = 0; k < PAGES; k++) if (pwrite(fd, page, sizeof page, (off_t)((i * 131 + k * 251) % FILE_PAGES) * 4096) != sizeof page) die(path);
+        if (fdatasync(fd) != 0 || pwrite(meta, page, 120, 16) != 120) die(path);
+        us[i] = now_us() - t0;
+        usleep(2000);
+    }
+    close(fd);
+    close(meta);
+    unlink(path);
+    qsort(us, ROUNDS, sizeof *us, by_value);
+    figure("disk_commit_8_pages_p50", "ms", us[ROUNDS / 2] / 1e3);
+}
+
 static void sizes(void) {
     static const char *const names[TIERS][2] = { { "anon_province", "rss_province" }, { "anon_city", "rss_city" }, { "anon_county", "rss_county" } };
     for (int i = 0; i < TIERS; i++) {
@@ -378,6 +402,7 @@ int main(int argc, char **argv) {
         chain_up();
         figure("anon_county_idle", "MiB", memory_mib(tiers[2].pid, "RssAnon:"));
         throughput(n);
+        disk();
         latency();
         catch_up(n);
         sizes();

@@ -627,6 +627,22 @@ Test(feeds, pass_over_a_record_that_rotted) {
     cr_assert_eq(read_feed(up, 0, &list, &to), 4, "the two, and the healed one in its old place and its new one");
 }
 
+Test(feeds, entries_of_no_known_shape_are_passed_over) {
+    static const uint8_t wide[200] = { 1 }, odd[20] = { 0 };
+    struct lz_bytes *list;
+    uint64_t to;
+    put_event(201, &up, 1);
+    commit();
+    uint64_t at = store_tip(store, up);
+    store_put(store, TABLE_feed, key_feed(up, at + 1), lz_bytes_of(wide, sizeof wide));     /* a checksum says nothing of the shape */
+    store_put(store, TABLE_feed, key_feed(up, at + 2), lz_bytes_of(odd, sizeof odd));
+    store_put(store, TABLE_feed, key_feed(up, at + 3), lz_bytes_of(odd, 0));
+    commit();
+    cr_assert_eq(read_feed(up, 0, &list, &to), 1);
+    cr_assert_eq(to, at + 3);
+    cr_assert_eq(store_backlog(store, up, 0).records, 1);
+}
+
 Test(feeds, tell_their_backlog) {
     uint64_t ms = 1650729600000;
     for (uint64_t i = 0; i < 10; i++) {
