@@ -63,70 +63,32 @@ bootstrap: ## install the Debian packages that are missing (deploy/dependencies.
 clean: ## remove everything that was built
 	rm -rf build
 
-# ---- tests ----
-$(BUILD)/tests/intruder: tests/system/intruder.c $(LIB)
-	@mkdir -p $(@D)
-	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -o $@ $< $(LIB) $(LIBS)
-
-UNIT_SRC  := $(wildcard tests/unit/*.c)
-UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
-
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
-	@mkdir -p $(@D)
-	$(V)$(CC) $(CFLAGS) -o $@ $< $(LIB) $(LIBS) -lcriterion
+# ---- tests: what a suite needs to be built and run stands beside it ----
+TEST_PROGS :=
+include $(sort $(wildcard tests/*/rules.mk))
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-SIM_SRC := $(wildcard tests/sim/*.c)
-$(BUILD)/sim: $(SIM_SRC) $(wildcard tests/sim/*.h) $(LIB)
-	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -o $@ $(SIM_SRC) $(LIB) $(LIBS)
-
-.PHONY: quick test unit sim
-unit: $(UNIT_BINS) ## unit tests (Criterion)
-	@BUILD=$(BUILD) tests/run unit
-
+.PHONY: quick test
 quick: bootstrap ## seconds: unit tests, lint, a few seeds
 	@$(MAKE) --no-print-directory $(PROGS) $(UNIT_BINS) $(BUILD)/sim
 	@BUILD=$(BUILD) tests/run unit lint sim-quick
 
 test: bootstrap ## everything; ends with "N passed, N failed"
-	@$(MAKE) --no-print-directory -j2 $(PROGS) $(UNIT_BINS) $(BUILD)/sim $(BUILD)/tests/intruder
+	@$(MAKE) --no-print-directory -j2 $(PROGS) $(TEST_PROGS)
 	@$(MAKE) --no-print-directory mutants
 	@BUILD=$(BUILD) tests/run all
 
-mutants: ## the simulator with planted bugs: 1 send before commit, 2 cursor in its own commit
-	@for m in 1 2; do $(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/mutant$$m DEFINES=-DLZ_MUTANT=$$m $(BUILD)/mutant$$m/sim || exit 1; done
-
-SEED ?= 1
-SEEDS ?= 1
-MIX ?= crash
-sim: $(BUILD)/sim ## SEED=7 [SEEDS=n] [MIX=crash|restore|all] [TRACE=1]: replay worlds exactly
-	@$(BUILD)/sim -f $(SEED) -n $(SEEDS) -m $(MIX) $(if $(TRACE),-t)
-
-.PHONY: demo bench mutants
+.PHONY: demo
 demo: bootstrap ## 13 real daemons run the plan on loopback [KEEP=1]
 	@$(MAKE) --no-print-directory -j2 $(PROGS)
 	@deploy/demo $(BUILD) $(KEEP)
 
-$(BUILD)/bench/bench: tests/bench/bench.c $(LIB)
-	@mkdir -p $(@D)
-	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -o $@ $< $(LIB) $(LIBS)
-
-RECORDS ?= 100000
-ROUNDS  ?= 3
-bench: bootstrap ## throughput, latency, catch-up, memory on a three-tier chain [RECORDS=n] [ROUNDS=n]
-	@$(MAKE) --no-print-directory -j2 $(PROGS) $(BUILD)/bench/bench
-	@mkdir -p $(BUILD)/bench
-	@$(BUILD)/bench/bench $(BUILD)/linzhangd $(CURDIR)/deploy/data/divisions-henan.tsv $(CURDIR)/$(BUILD)/bench/run $(BUILD)/bench/results.tsv $(RECORDS) $(ROUNDS)
-
-.PHONY: asan soak
+.PHONY: asan
 asan: ## unit tests and seeds under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/asan OPT='-O1 -g' HARDEN= LINK= SAN='-fsanitize=address,undefined -fno-omit-frame-pointer' asan-built
 	@BUILD=$(BUILD)/asan tests/run asan
 asan-built: $(UNIT_BINS) $(BUILD)/sim
-
-soak: $(BUILD)/sim ## SEEDS=n seeds with every fault, from a random start
-	@$(BUILD)/sim -f $$(( $$(date +%s) % 1000000000 )) -n $(SEEDS) -m all
 
 .PHONY: install
 PREFIX ?= /usr/local
@@ -135,12 +97,3 @@ install: $(PROGS) ## install the two programs, the data and the samples [PREFIX=
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/linzhangctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/linzhang/data deploy/data/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/linzhang/examples deploy/examples/*
-
-SECONDS ?= 60
-.PHONY: fuzz
-fuzz: ## libFuzzer over every gate, under ASan and UBSan [SECONDS=60]
-	@deploy/bootstrap fuzz
-	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/fuzz CC=clang OPT='-O1 -g' HARDEN= LINK= SAN='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined' $(BUILD)/fuzz/liblinzhang.a
-	@mkdir -p $(BUILD)/fuzz/corpus
-	clang -std=c11 -O1 -g -D_GNU_SOURCE -I$(BUILD)/fuzz/proto -fsanitize=address,undefined,fuzzer -fno-sanitize-recover=undefined -o $(BUILD)/fuzz/gates tests/fuzz/gates.c $(BUILD)/fuzz/liblinzhang.a $(LIBS)
-	$(BUILD)/fuzz/gates -max_total_time=$(SECONDS) -max_len=4096 -rss_limit_mb=4096 -print_final_stats=1 $(BUILD)/fuzz/corpus tests/fuzz/corpus

@@ -1,0 +1,22 @@
+# shellcheck shell=bash disable=SC2154  # sourced by tests/run, which has `check`, BUILD and out
+sim-quick() { check sim/40-seeds 120 "$BUILD/sim" -n 40; }
+sim() {
+    check sim/crashes-4100-seeds 600 "$BUILD/sim" -n 4100
+    check sim/restores-4100-seeds 600 "$BUILD/sim" -n 4100 -m restore
+    check sim/everything-4100-seeds 600 "$BUILD/sim" -n 4100 -m all
+    check sim/scenarios 300 "$BUILD/sim" -s all
+}
+asan() {
+    export ASAN_OPTIONS=detect_leaks=0:log_path=$out/asan UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    rm -f "$out"/asan.*
+    unit
+    check sim/asan-crashes 600 "$BUILD/sim" -n 60
+    check sim/asan-everything 600 "$BUILD/sim" -n 60 -m all
+    check sim/asan-scenarios 600 "$BUILD/sim" -s all
+    for log in "$out"/asan.*; do [ -e "$log" ] || continue; failed=$((failed + 1)); printf 'FAILED %s\n' "$log"; head -n 20 "$log"; done
+}
+# The tests of the tests: with a planted bug, seeds must fail.
+mutants() {
+    check mutants/1-send-before-commit 300 "$BUILD/mutant1/sim" -n 100 -x
+    check mutants/2-cursor-in-its-own-commit 300 "$BUILD/mutant2/sim" -n 100 -x
+}

@@ -1,0 +1,13 @@
+# Criterion programs, one for each file.
+UNIT_SRC  := $(wildcard tests/unit/*.c)
+UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
+
+TEST_PROGS += $(UNIT_BINS)
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(V)$(CC) $(CFLAGS) -o $@ $< $(LIB) $(LIBS) -lcriterion
+
+.PHONY: unit
+unit: $(UNIT_BINS) ## unit tests (Criterion)
+	@BUILD=$(BUILD) tests/run unit
