@@ -57,8 +57,27 @@ static enum lz_err open_directory(struct store *s, const char *path, struct lz_f
     return LZ_ok;
 }
 
+/* LMDB writes the first two pages of a new file in place, and a power cut between them leaves what it refuses ever after. So a
+ * new file is written aside and synced, and takes its name whole. */
+static int bear(const char *path) {
+    char name[4096], fresh[4096];
+    MDB_env *env = NULL;
+    if ((size_t)snprintf(name, sizeof name, "%s/data.mdb", path) >= sizeof name - 4) return ENAMETOOLONG;
+    if (access(name, F_OK) == 0) return 0;
+    snprintf(fresh, sizeof fresh, "%s/data.new", path);
+    if (unlink(fresh) != 0 && errno != ENOENT) return errno;
+    int rc = mdb_env_create(&env);
+    if (rc != 0) return rc;
+    rc = mdb_env_open(env, fresh, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+    if (rc == 0) rc = mdb_env_sync(env, 1);
+    mdb_env_close(env);
+    if (rc == 0 && rename(fresh, name) != 0) rc = errno;
+    return rc;
+}
+
 static enum lz_err open_env(struct store *s, const struct store_options *o, struct lz_fail *fail) {
-    int rc = mdb_env_create(&s->env);
+    int rc = o->no_sync ? 0 : bear(o->path);
+    if (rc == 0) rc = mdb_env_create(&s->env);
     if (rc == 0) rc = mdb_env_set_maxdbs(s->env, TABLE_COUNT);
     if (rc == 0) rc = mdb_env_set_mapsize(s->env, o->map_bytes);
     /* our own lock keeps other processes out and there is one thread: LMDB's reader table is not needed, MDB_NOTLS lets the
@@ -72,6 +91,18 @@ static enum lz_err open_env(struct store *s, const struct store_options *o, stru
     return LZ_ok;
 }
 
+/* On disk: the names of the files in the directory, and the directory's own name in the one above, which may be new too. */
+static int sync_names(const struct store *s, const char *path) {
+    char above[4096];
+    snprintf(above, sizeof above, "%s/..", path);
+    int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fsync(s->dir_fd);
+    if (rc == 0) rc = fd >= 0 ? fsync(fd) : syncfs(s->dir_fd);       /* one that we may not read */
+    int reason = rc == 0 ? 0 : errno;
+    if (fd >= 0) close(fd);
+    return reason;
+}
+
 static enum lz_err open_tables(struct store *s, const struct store_options *o, struct lz_fail *fail) {
     MDB_txn *txn;
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
@@ -79,7 +110,7 @@ static enum lz_err open_tables(struct store *s, const struct store_options *o, s
     if (rc != 0) return lz_refuse(fail, rc == MDB_MAP_FULL || rc == ENOSPC || rc == EIO ? LZ_full : LZ_store_io, "不能建立存储的表：%s", mdb_strerror(rc));
     rc = mdb_txn_commit(txn);
     if (rc == 0 && !o->no_sync) rc = mdb_env_sync(s->env, 1);
-    if (rc == 0 && !o->no_sync && fsync(s->dir_fd) != 0) rc = errno;
+    if (rc == 0 && !o->no_sync) rc = sync_names(s, o->path);
     if (rc != 0) return lz_refuse(fail, rc == ENOSPC || rc == EIO ? LZ_full : LZ_store_io, "不能写入存储 %s：%s", o->path, mdb_strerror(rc));
     return LZ_ok;
 }
