@@ -1,0 +1,9 @@
+# Power cuts, failing disks, failing memory.
+POWER_SRC := $(wildcard tests/power/power.c tests/power/rig.c tests/power/replay.c tests/power/faults.c)
+TEST_PROGS += $(BUILD)/tests/power $(BUILD)/tests/power_shim.so
+$(BUILD)/tests/power: $(POWER_SRC) $(wildcard tests/power/*.h) $(LIB)
+	@mkdir -p $(@D)
+	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -o $@ $(POWER_SRC) $(LIB) $(LIBS)
+$(BUILD)/tests/power_shim.so: tests/power/shim.c tests/power/log.h
+	@mkdir -p $(@D)
+	$(V)$(CC) -std=gnu11 $(OPT) -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
