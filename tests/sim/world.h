@@ -109,6 +109,25 @@ enum lz_err node_submit(struct world *w, struct node *n, struct record *draft, s
 void world_fail(struct world *w, const char *format, ...) LZ_PRINTF(2, 3);
 void world_note(struct world *w, const char *format, ...) LZ_PRINTF(2, 3);
 bool world_below(const struct world *w, uint32_t unit, uint32_t of);   /* itself included */
+/* ---- shape.c ---- */
+void shape_make(struct world *w);                           /* a tree from the seed */
+void shape_roster_put(struct world *w, struct node *parent, const struct node *child);
+void world_make_units(struct world *w);
+/* ---- node.c ---- */
+void node_close(struct world *w, struct node *n);
+void node_run(struct world *w, struct node *n);             /* it wakes by itself */
+/* ---- net.c ---- */
+void net_take(struct world *w, struct node *n);             /* what its turn leaves to send */
+size_t net_next(const struct world *w);                     /* of the parcels under way */
+void net_deliver(struct world *w, size_t at);
+void net_drop(struct world *w, int index);                  /* what is under way to a node */
+void net_disconnect(struct world *w, int child);
+/* ---- clerks.c ---- */
+void clerk_acts(struct world *w, struct node *n);           /* one act from the seed */
+/* ---- faults.c ---- */
+struct mix { bool crash, restore, destroy, clock; };
+void faults_draw(struct world *w, const struct mix *mix);
+void faults_step(struct world *w, struct node *n);
 /* check.c: what must be true when the network has healed. */
 void world_check(struct world *w);
 bool world_holds(struct world *w, struct node *n, const struct told *t);
