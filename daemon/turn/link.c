@@ -429,15 +429,29 @@ void turn_child_added(struct turn *t, uint32_t code) {
     walk_check(t);
 }
 
+static void child_leaves(struct turn *t, uint32_t code) {
+    store_delete(t->o.store, TABLE_reclaim, key_u32(code));
+    store_delete(t->o.store, TABLE_walk, key_u32(code));           /* back again, it gets what was addressed to it meanwhile */
+    flow_child_part(t->flow, code, false);
+}
+
+/* At start: the roster is a file of its own, and we may have died between its change and the commit. */
+void links_forget_removed(struct turn *t) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(t->o.store, TABLE_walk, &key, &v); key = key_after(key)) {
+        uint32_t code = lz_get32(key.b);
+        if (code && code != t->o.parent && !roster_find(t->o.roster, code)) child_leaves(t, code);
+    }
+}
+
 void turn_child_removed(struct turn *t, uint32_t code) {
     struct link *l = link_find(t, code);
     LZ_ASSERT(t->in_turn && !roster_find(t->o.roster, code));
     if (!l) return;
     l->gone = true;
     l->greeted = l->connected = l->reclaim = false;
-    store_delete(t->o.store, TABLE_reclaim, key_u32(code));
-    store_delete(t->o.store, TABLE_walk, key_u32(code));           /* back again, it gets what was addressed to it meanwhile */
-    flow_child_part(t->flow, code, false);
+    child_leaves(t, code);
 }
 
 bool turn_resolve(struct turn *t, uint32_t peer) {

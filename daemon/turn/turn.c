@@ -20,6 +20,7 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     if (is_new && t->links) reclaim_open_all(t, NULL, "new_store");
     follow_try_again(t);
     walk_check(t);
+    links_forget_removed(t);
     for (size_t i = 0; i < t->o.roster->n_children; i++)             /* one may have been enrolled, and we died before the commit */
         flow_child_part(t->flow, t->o.roster->children[i].code, true);
     flow_rollups_again(t->flow);

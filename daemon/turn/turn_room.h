@@ -81,6 +81,7 @@ struct turn {
 struct link *link_find(struct turn *t, uint32_t code);
 struct link *link_make(struct turn *t, uint32_t code, bool is_parent);
 void links_load(struct turn *t);                /* cursors and flags from the store: at start and after an abort */
+void links_forget_removed(struct turn *t);
 void link_say_hello(struct turn *t, struct link *l, bool reply);
 void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body);
 void links_tick(struct turn *t);
