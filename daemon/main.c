@@ -324,6 +324,7 @@ int main(int argc, char **argv) {
     d.units = units_create();
     d.calendar = calendar_create();
     d.roster = roster_create();
+    if (!d.units || !d.roster) lz_fatal("out of memory");
     int code = run(&d, argv[optind], check_only);
     end(&d);
     return code;

@@ -361,7 +361,7 @@ struct unit {
     char name[48];
 };
 struct units;
-struct units *units_create(void);
+struct units *units_create(void);                              /* NULL: no memory */
 void units_destroy(struct units **units_p);
 /* The columns of deploy/data/divisions-*.tsv; may be called for several files, a code given again is refused. */
 enum lz_err units_load(struct units *units, struct lz_bytes text, struct lz_fail *fail) LZ_MUST_CHECK;
@@ -384,7 +384,7 @@ struct roster {
     uint32_t *pool;                  /* SUBTREE_MAX codes, shared by the children */
     size_t n_pool;
 };
-struct roster *roster_create(void);
+struct roster *roster_create(void);                            /* NULL: no memory */
 void roster_destroy(struct roster **roster_p);
 enum lz_err roster_add(struct roster *roster, uint32_t code, const uint8_t key[32], const uint32_t *subtree, size_t n_subtree,
                        struct lz_fail *fail) LZ_MUST_CHECK;     /* replaces a child of that code */

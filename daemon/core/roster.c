@@ -15,9 +15,8 @@ enum { FIELDS = 3, CODE_DIGITS_MAX = 10 };
 
 struct roster *roster_create(void) {
     struct roster *roster = calloc(1, sizeof *roster);
-    LZ_ASSERT(roster);
-    roster->pool = calloc(SUBTREE_MAX, sizeof *roster->pool);
-    LZ_ASSERT(roster->pool);
+    if (roster) roster->pool = calloc(SUBTREE_MAX, sizeof *roster->pool);
+    if (roster && !roster->pool) roster_destroy(&roster);
     return roster;
 }
 
@@ -217,6 +216,7 @@ static enum lz_err load_lines(struct roster *roster, struct lz_bytes text, struc
 /* The text is the whole roster: it takes the place of what was there, or is refused and nothing changes. */
 enum lz_err roster_load(struct roster *roster, struct lz_bytes text, struct lz_fail *fail) {
     struct roster *fresh = roster_create();
+    if (!fresh) return lz_refuse(fail, LZ_full, "内存不足，不能读入下级名册");
     enum lz_err err = load_lines(fresh, text, fail);
     if (err == LZ_ok) {
         uint32_t *old_pool = roster->pool;

@@ -27,9 +27,7 @@ struct units {
 };
 
 struct units *units_create(void) {
-    struct units *units = calloc(1, sizeof *units);
-    LZ_ASSERT(units);
-    return units;
+    return calloc(1, sizeof(struct units));
 }
 
 void units_destroy(struct units **units_p) {

@@ -394,7 +394,7 @@ void roster_changed(struct call *c, uint32_t code, bool hang_up, struct lz_bytes
 static void restore_roster(struct ctl *ctl) {
     struct lz_fail fail = { 0 };
     enum lz_err err = roster_load(ctl->o.roster, lz_bytes_of(ctl->roster_before, ctl->roster_before_len), &fail);
-    LZ_ASSERT(err == LZ_ok);                     /* it was printed by the roster itself */
+    if (err != LZ_ok) lz_fatal("the roster cannot be put back: %s", lz_err_name(err));     /* it was printed by the roster itself: no memory */
     err = roster_write(ctl->o.roster_path, lz_bytes_of(ctl->roster_before, ctl->roster_before_len), &fail);
     if (err != LZ_ok) lz_log(LZ_ERROR, "roster.not_restored reason=%s", lz_err_name(err));
     ctl->restored = true;

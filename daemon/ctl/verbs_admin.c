@@ -346,7 +346,7 @@ static enum lz_err keep_roster(struct call *c, struct lz_bytes before) {
     enum lz_err err = roster_write(ctl_settings(c->ctl)->roster_path, roster_print(c->roster, c->arena), c->fail);
     if (err == LZ_ok) return LZ_ok;
     enum lz_err back = roster_load(roster_of(c), before, NULL);
-    LZ_ASSERT(back == LZ_ok);
+    if (back != LZ_ok) lz_fatal("the roster cannot be put back: %s", lz_err_name(back));
     return err;
 }
 
