@@ -43,10 +43,10 @@ struct disk {                        /* what is on disk for certain, and what is
     int n_pending;
     uint64_t version;                /* counts what became durable */
 };
-enum due_kind { DUE_ANSWER, DUE_CHILD, DUE_RECORD, DUE_CURSOR };
+enum due_kind { DUE_ANSWER, DUE_CHILD, DUE_NO_CHILD, DUE_RECORD, DUE_CURSOR, DUE_KINDS };
 struct due {                         /* promised at this place of the log */
     enum due_kind kind;
-    size_t at;
+    size_t at, until;                /* until: where the promise was taken back; 0: never */
     uint8_t request[16];
     struct rec_id ids[80];
     size_t n_ids;
@@ -368,8 +368,10 @@ static bool kept(struct rig *rig, struct arena *arena, const struct due *due) {
     switch (due->kind) {
     case DUE_ANSWER: return answers_the_same(rig->store, arena, due);
     case DUE_CHILD: return roster_find(rig->roster, due->code) != NULL;
+    case DUE_NO_CHILD: return roster_find(rig->roster, due->code) == NULL;
     case DUE_RECORD: return held(rig->store, due->key);
     case DUE_CURSOR: return cursor_at_least(rig->store, due);
+    case DUE_KINDS: break;
     }
     return false;
 }
@@ -415,8 +417,9 @@ static int judge(const struct replay *r, const char *dir, size_t at, bool thorou
     if (rig_open(&rig, &fail) != LZ_ok) { snprintf(why, size, "does not open: %.300s", fail.text); return 1; }
     struct arena *arena = arena_create(16 << 20);
     for (size_t i = 0; i < r->n_dues && r->dues[i].at < at; i++) {
-        if (kept(&rig, arena, &r->dues[i])) continue;
-        static const char *const names[] = { "an answer", "a child", "a record that a neighbour holds", "a cursor that we acknowledged" };
+        if ((r->dues[i].until && r->dues[i].until < at) || kept(&rig, arena, &r->dues[i])) continue;
+        static const char *const names[] = { "an answer", "a child", "that a child is gone",
+                                             "a record that a neighbour holds", "a cursor that we acknowledged" };
         snprintf(why, size, "lost: %s promised at %zu", names[r->dues[i].kind], r->dues[i].at);
         return 2;
     }
@@ -485,16 +488,19 @@ static void take_ack(struct replay *r, const struct op *o, size_t at) {
     char text[8192], *save = NULL;
     snprintf(text, sizeof text, "%.*s", (int)o->len, o->data);
     if (o->path_len != strlen(r->unit_text) || memcmp(o->path, r->unit_text, o->path_len) != 0) return;
-    struct due *due = due_make(r, DUE_ANSWER, at);
     char *request = strtok_r(text, " ", &save), *child = strtok_r(NULL, " ", &save), *id;
-    if (!request || !child || !lz_hex_parse(request, due->request, 16)) stop("an acknowledgement cannot be read");
+    uint32_t code = 0;
+    bool signed_code = child && (child[0] == '-' || child[0] == '!');
+    if (!request || !child || (child[1] && !lz_u32_parse(child + signed_code, &code))) stop("an acknowledgement cannot be read");
+    for (size_t i = 0; code && child[0] == '-' && i < r->n_dues; i++)
+        if (r->dues[i].kind == DUE_CHILD && r->dues[i].code == code) r->dues[i].until = at;
+    if (code && child[0] == '-') return;                     /* only asked for yet */
+    struct due *due = due_make(r, DUE_ANSWER, at);
+    if (!lz_hex_parse(request, due->request, 16)) stop("a request cannot be read");
     bool whole;
     while ((id = strtok_r(NULL, " ", &save)) && due->n_ids < LZ_COUNT(due->ids))
         if (!rec_id_parse(id, &due->ids[due->n_ids++], &whole)) stop("an id cannot be read");
-    if (strcmp(child, "-") == 0) return;
-    uint32_t code;
-    if (!lz_u32_parse(child, &code)) stop("a child cannot be read");
-    due_make(r, DUE_CHILD, at)->code = code;
+    if (code) due_make(r, child[0] == '!' ? DUE_NO_CHILD : DUE_CHILD, at)->code = code;
 }
 
 struct neighbour { uint32_t code; char text[16]; struct disk disk; uint64_t last_stamp; uint64_t acked[2 * LANE_COUNT]; };
@@ -681,12 +687,12 @@ static void seal_key_of(struct replay *r) {
 
 static int verdict(const struct replay *r, double seconds) {
     const struct totals *t = r->totals;
-    size_t by[4] = { 0 };
+    size_t by[DUE_KINDS] = { 0 };
     for (size_t i = 0; i < r->n_dues; i++) by[r->dues[i].kind]++;
     printf("%llu images at all %llu crash points%s: %llu bad (%llu with losses); "
            "promised: %zu answers, %zu children, %zu records at neighbours, %zu cursors; %.0f s\n",
            (unsigned long long)t->images, (unsigned long long)t->points, r->lying ? ", syncs ignored" : "", (unsigned long long)t->bad,
-           (unsigned long long)t->losses, by[DUE_ANSWER], by[DUE_CHILD], by[DUE_RECORD], by[DUE_CURSOR], seconds);
+           (unsigned long long)t->losses, by[DUE_ANSWER], by[DUE_CHILD] + by[DUE_NO_CHILD], by[DUE_RECORD], by[DUE_CURSOR], seconds);
     if (t->points < 500 || by[DUE_ANSWER] < 6 || by[DUE_RECORD] < 6 || by[DUE_CURSOR] < 6) { printf("the run was too small to prove anything\n"); return 1; }
     if (t->images < r->budget * 9 / 10) { printf("fewer images than asked for: %llu\n", (unsigned long long)r->budget); return 1; }
     if (!r->lying) return t->bad ? 1 : 0;

@@ -1,13 +1,16 @@
 #include "rig.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A missing file is empty; one that cannot be read is not. */
 static bool read_small(const char *path, char *text, size_t room, size_t *n) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
+    *n = 0;
+    if (fd < 0) return errno == ENOENT;
     ssize_t got = read(fd, text, room);
     close(fd);
     *n = got > 0 ? (size_t)got : 0;
@@ -32,7 +35,9 @@ enum lz_err rig_open(struct rig *r, struct lz_fail *fail) {
     static char text[1 << 20];
     size_t n = 0;
     r->roster = roster_create();
-    if (read_small(r->roster_path, text, sizeof text, &n) && n) {
+    if (!r->roster) lz_fatal("out of memory");
+    if (!read_small(r->roster_path, text, sizeof text, &n)) return lz_refuse(fail, LZ_bad_config, "不能读取 %s", r->roster_path);
+    if (n) {
         enum lz_err err = roster_load(r->roster, lz_bytes_of(text, n), fail);
         if (err != LZ_ok) return err;
     }

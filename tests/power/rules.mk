@@ -7,3 +7,8 @@ $(BUILD)/tests/power: $(POWER_SRC) $(wildcard tests/power/*.h) $(LIB)
 $(BUILD)/tests/power_shim.so: tests/power/shim.c tests/power/log.h
 	@mkdir -p $(@D)
 	$(V)$(CC) -std=gnu11 $(OPT) -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
+
+IMAGES ?= 200000
+.PHONY: power
+power: $(PROGS) $(BUILD)/tests/power $(BUILD)/tests/power_shim.so ## power cuts [IMAGES=n], each file call and allocation made to fail
+	@BUILD=$(BUILD) IMAGES=$(IMAGES) tests/run power

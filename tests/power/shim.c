@@ -41,7 +41,7 @@ static size_t dir_len;
 static enum call fault_call;
 static long fault_at, count, allocs;
 static int fault_errno;
-static bool fault_forever, struck, alloc_armed;
+static bool fault_forever, struck, alloc_armed, paused;
 static struct { uintptr_t from, to; } ranges[RANGES];
 static int n_ranges;
 
@@ -52,6 +52,7 @@ static void *next_of(const char *name) { return dlsym(RTLD_NEXT, name); }
 void power_arm(const char *call, long at, int error, bool forever);
 long power_count(void);
 bool power_struck(void);
+void power_pause(bool paused);
 
 void power_arm(const char *call, long at, int error, bool forever) {
     fault_call = CALL_none;
@@ -66,14 +67,16 @@ void power_arm(const char *call, long at, int error, bool forever) {
 }
 long power_count(void) { return fault_call == CALL_alloc ? allocs : count; }
 bool power_struck(void) { return struck; }
+void power_pause(bool is) { paused = is; }       /* what is called now is not the node's */
 
 static bool strikes(enum call call) {
-    if (fault_call == CALL_none || fault_call == CALL_alloc) return false;
+    if (fault_call == CALL_none || fault_call == CALL_alloc || paused) return false;
     bool mine = fault_call == call || (fault_call == CALL_any && call != CALL_short) || (fault_call == CALL_short && call == CALL_write);
     if (!mine) return false;
     count++;
     if (fault_at == 0 || (fault_forever ? count < fault_at : count != fault_at)) return false;
     struck = true;
+    if (getenv("POWER_TRACE")) dprintf(2, "shim: %s %ld fails\n", call_names[call], count);
     errno = fault_errno;
     return true;
 }
@@ -290,7 +293,7 @@ void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 static bool alloc_fails(uintptr_t caller) {
-    if (!alloc_armed) return false;
+    if (!alloc_armed || paused) return false;
     bool mine = false;
     for (int i = 0; i < n_ranges && !mine; i++) mine = caller >= ranges[i].from && caller < ranges[i].to;
     if (!mine) return false;
