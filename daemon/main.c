@@ -93,10 +93,9 @@ static enum lz_err load_secret(struct daemon *d, struct lz_fail *fail) {
     if (st.st_uid != geteuid() && geteuid() != 0) return lz_refuse(fail, LZ_bad_key, "私钥文件 %s 不属于运行本程序的用户", path);
     enum lz_err err = read_file(path, false, &text, fail);
     if (err != LZ_ok) return err;
-    char key[KEY_TEXT + 1] = { 0 };
-    size_t n = text.len < KEY_TEXT ? text.len : KEY_TEXT - 1;
-    memcpy(key, text.data, n);
-    if (n && key[n - 1] == '\n') key[n - 1] = 0;
+    char key[KEY_TEXT] = { 0 };
+    while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) text.len--;
+    if (text.len == KEY_TEXT - 1) memcpy(key, text.data, text.len);            /* anything else is no key of ours, whatever it begins with */
     free((void *)(uintptr_t)text.data);
     if (!wire_key_parse(key, d->wire_options.secret_key)) return lz_refuse(fail, LZ_bad_key, "私钥文件 %s 的内容不是密钥", path);
     wire_key_public(d->wire_options.secret_key, d->wire_options.public_key);

@@ -30,7 +30,7 @@ struct noun {
     const char *word;
     uint32_t kind;
 };
-size_t verb_count(void);
+size_t verbs_known(void);
 const struct verb *verb_at(size_t index);
 const struct verb *verb_by_handler(const char *handler);
 size_t noun_count(void);

@@ -24,7 +24,7 @@ static const struct noun nouns[] = {
 #include "../../schema/verbs.def"
 };
 
-size_t verb_count(void) { return LZ_COUNT(verbs); }
+size_t verbs_known(void) { return LZ_COUNT(verbs); }
 const struct verb *verb_at(size_t index) {
     LZ_ASSERT(index < LZ_COUNT(verbs));
     return &verbs[index];

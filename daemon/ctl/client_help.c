@@ -131,7 +131,7 @@ static void put_usage(FILE *out) {
 
 static void put_all(FILE *out) {
     put_usage(out);
-    for (size_t i = 0; i < verb_count(); i++) {
+    for (size_t i = 0; i < verbs_known(); i++) {
         for (size_t g = 0; g < LZ_COUNT(groups); g++)
             if (strcmp(groups[g].words, verb_at(i)->words) == 0) fprintf(out, "\n%s\n", groups[g].title);
         put_verb(out, verb_at(i));
@@ -186,13 +186,13 @@ static bool verb_fits(const struct verb *verb, const char *const *topic, size_t 
 
 static bool put_topic(FILE *out, const char *const *topic, size_t n_topic) {
     bool any = false, whole = false;
-    for (size_t i = 0; i < verb_count(); i++) {
+    for (size_t i = 0; i < verbs_known(); i++) {
         if (!verb_fits(verb_at(i), topic, n_topic, &whole) || !whole) continue;
         if (any) putc('\n', out);
         put_detail(out, verb_at(i));
         any = true;
     }
-    for (size_t i = 0; i < verb_count(); i++) {
+    for (size_t i = 0; i < verbs_known(); i++) {
         if (!verb_fits(verb_at(i), topic, n_topic, &whole) || whole) continue;
         put_verb(out, verb_at(i));
         any = true;
@@ -247,7 +247,7 @@ static void put_second_words(FILE *out, const char *first) {
     const struct noun *noun = noun_find(first);
     char words[64];
     size_t len = strlen(first);
-    for (size_t i = 0; i < verb_count(); i++)
+    for (size_t i = 0; i < verbs_known(); i++)
         for (size_t k = 0; k < noun_count(); k++)
             if (noun_of_verb(verb_at(i), k, words) && strncmp(words, first, len) == 0 && words[len] == ' ') fprintf(out, " %s", words + len + 1);
     for (size_t i = 0; noun && i < move_count(); i++)
@@ -267,7 +267,7 @@ static bool new_first_word(size_t index, char word[64]) {
 static void put_first_words(FILE *out) {
     char word[64];
     for (size_t i = 0; i < noun_count(); i++) fprintf(out, " %s", noun_at(i)->word);
-    for (size_t i = 0; i < verb_count(); i++)
+    for (size_t i = 0; i < verbs_known(); i++)
         if (new_first_word(i, word)) fprintf(out, " %s", word);
     for (size_t i = 0; i < move_count(); i++)
         if (move_at(i)->by != BY_DAEMON) fprintf(out, " %s", move_at(i)->name);
@@ -275,7 +275,7 @@ static void put_first_words(FILE *out) {
 
 static void put_cases(FILE *out, bool two_words) {
     char words[64];
-    for (size_t i = 0; i < verb_count(); i++)
+    for (size_t i = 0; i < verbs_known(); i++)
         for (size_t k = 0; k < noun_count(); k++) {
             if (!noun_of_verb(verb_at(i), k, words) || (strchr(words, ' ') != NULL) != two_words) continue;
             fprintf(out, "    \"%s \"*) list+=\"", words);
@@ -301,7 +301,7 @@ bool completion_print(FILE *out, const char *shell) {
     fputs("\";;\n", out);
     put_cases(out, true);
     for (size_t i = 0; i < noun_count(); i++) put_first_case(out, noun_at(i)->word);
-    for (size_t i = 0; i < verb_count(); i++) {
+    for (size_t i = 0; i < verbs_known(); i++) {
         char word[64];
         if (new_first_word(i, word) && strchr(verb_at(i)->words, ' ')) put_first_case(out, word);
     }

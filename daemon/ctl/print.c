@@ -289,7 +289,7 @@ static void put_field(const struct printer *p, const char *label, size_t label_w
         const uint8_t *end = at < text.len ? memchr(text.data + at, '\n', text.len - at) : NULL;
         size_t len = end ? (size_t)(end - text.data) - at : text.len - at;
         if (at > 0) pad(p->out, indent);
-        put_value(p, on_one_line(p->arena, lz_bytes_of(text.data + at, len)), indent, ansi);
+        put_value(p, on_one_line(p->arena, len ? lz_bytes_of(text.data + at, len) : (struct lz_bytes){ 0 }), indent, ansi);
         putc('\n', p->out);
         at += len + 1;
         if (at == text.len) break;       /* a last newline ends the text, it does not begin a line */

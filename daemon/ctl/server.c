@@ -78,7 +78,7 @@ static const struct kind_row *noun_kind(struct lz_bytes word) {
 static const struct verb_row *verb_find(struct lz_bytes words, const struct kind_row **kind) {
     const uint8_t *space = words.len ? memchr(words.data, ' ', words.len) : NULL;
     size_t first = space ? (size_t)(space - words.data) : words.len;
-    struct lz_bytes rest = lz_bytes_of(words.data + first, words.len - first);
+    struct lz_bytes rest = space ? lz_bytes_of(space, words.len - first) : (struct lz_bytes){ 0 };
     *kind = noun_kind(lz_bytes_of(words.data, first));
     for (size_t i = 0; i < LZ_COUNT(verbs); i++) {
         bool any = strncmp(verbs[i].words, "NOUN ", 5) == 0;

@@ -246,6 +246,7 @@ size_t store_feed_read(struct store *s, struct arena *arena, struct feed_id feed
 
 struct backlog store_backlog(struct store *s, struct feed_id feed, uint64_t from) {
     enum { LOOK_MAX = 2048 };
+    static const uint64_t BACKLOG_MAX = UINT64_C(1) << 40;
     struct backlog b = { 0 };
     struct key prefix = key_tip(feed), key = key_feed(feed, from + 1);
     struct lz_bytes entry;
@@ -263,7 +264,10 @@ struct backlog store_backlog(struct store *s, struct feed_id feed, uint64_t from
         bytes += stored.envelope.len;
         if (!is_register && b.oldest_ms == 0) b.oldest_ms = stamp_wall_ms(lz_get64(entry.data + ENTRY_HEAD + 6));
     }
-    if (last > first && last < tip) b.records = (uint64_t)((double)b.records * (double)(tip - first) / (double)(last - first));
+    if (last > first && last < tip) {
+        double estimate = (double)b.records * (double)(tip - first) / (double)(last - first);
+        b.records = estimate < (double)BACKLOG_MAX ? (uint64_t)estimate : BACKLOG_MAX;     /* whatever tip a disk makes up */
+    }
     b.bytes = sampled ? b.records * bytes / sampled : 0;
     return b;
 }

@@ -276,6 +276,7 @@ Test(ctl, garbage_is_answered) {
     end(n);
     cr_assert(next_answer(n));
     cr_assert_eq(n->answer.code, LZ_bad_packet);
+    REFUSED(n, LZ_usage, READ(n, ""));
     node_close(n);
 }
 
