@@ -34,6 +34,8 @@ enum {
     TURN_TIMERS_MAX      = 1024,          /* due entries judged in one turn                          */
     WALK_SLICE           = 512,           /* records looked at per turn by a walk                    */
     RECLAIM_SLICE        = 512,           /* records in one reclaim answer                           */
+    REPAIR_KEYS_MAX      = 256,           /* damaged records asked of a neighbour at once            */
+    SCRUB_SLICE          = 256,           /* values the slow scrub reads a second                    */
     SERVE_PEERS_MAX      = 8,             /* followers repaired from disk at once                    */
     WINDOW_BYTES         = 2 * 1024 * 1024, /* sent and not yet acknowledged, per feed               */
     WINDOW_PUSHES        = 64,

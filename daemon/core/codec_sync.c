@@ -285,7 +285,7 @@ enum lz_err ack_decode(struct arena *arena, struct lz_bytes body, struct ack *ac
     return LZ_ok;
 }
 
-/* ---- reclaim, refusal ---- */
+/* ---- reclaim, repair, refusal ---- */
 
 static enum lz_err reclaim_ask_as(struct arena *arena, enum packet_type type, const struct reclaim_ask *ask, struct lz_bytes *packet) {
     Lz__ReclaimAsk m = LZ__RECLAIM_ASK__INIT;
@@ -343,6 +343,34 @@ enum lz_err reclaim_answer_decode(struct arena *arena, struct lz_bytes body, str
     answer->next = codec_bytes(m->next);
     answer->ended = m->ended;
     answer->final = m->final;
+    return LZ_ok;
+}
+
+enum lz_err repair_encode(struct arena *arena, enum packet_type type, const struct repair *repair, struct lz_bytes *packet) {
+    LZ_ASSERT(repair->n_keys <= REPAIR_KEYS_MAX && repair->n_envelopes <= REPAIR_KEYS_MAX);
+    Lz__Repair m = LZ__REPAIR__INIT;
+    m.n_keys = repair->n_keys;
+    m.n_envelopes = repair->n_envelopes;
+    m.keys = envelopes_fill(arena, repair->keys, repair->n_keys);
+    m.envelopes = envelopes_fill(arena, repair->envelopes, repair->n_envelopes);
+    if (!m.keys || !m.envelopes) return LZ_too_large;
+    return codec_packet(arena, type, &m.base, packet);
+}
+
+enum lz_err repair_decode(struct arena *arena, struct lz_bytes body, struct repair *repair) {
+    memset(repair, 0, sizeof *repair);
+    if (body.len > BATCH_BYTES_MAX) return LZ_too_large;
+    ProtobufCAllocator allocator = codec_allocator(arena);
+    Lz__Repair *m = lz__repair__unpack(&allocator, body.len, body.data);
+    if (!m) return LZ_bad_packet;
+    if (m->n_keys > REPAIR_KEYS_MAX || m->n_envelopes > REPAIR_KEYS_MAX) return LZ_too_many;
+    for (size_t i = 0; i < m->n_keys; i++)
+        if (m->keys[i].len < 7 || m->keys[i].len > 6 + REGISTER_KEY_MAX) return LZ_bad_packet;
+    repair->keys = envelopes_take(arena, m->keys, m->n_keys);
+    repair->envelopes = envelopes_take(arena, m->envelopes, m->n_envelopes);
+    if (!repair->keys || !repair->envelopes) return LZ_too_large;
+    repair->n_keys = m->n_keys;
+    repair->n_envelopes = m->n_envelopes;
     return LZ_ok;
 }
 

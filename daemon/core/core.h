@@ -202,6 +202,7 @@ enum { PROTOCOL_VERSION = 1, PROTOCOL_VERSION_MIN = 1, PACKET_HEADER_BYTES = 12 
 enum packet_type {
     PACKET_HELLO = 1, PACKET_BATCH, PACKET_TIP, PACKET_FETCH, PACKET_ACK,
     PACKET_RECLAIM_ASK, PACKET_RECLAIM_ANSWER, PACKET_RECLAIM_DONE, PACKET_REFUSAL,
+    PACKET_REPAIR_ASK, PACKET_REPAIR_ANSWER,
     PACKET_ASK = 32, PACKET_ANSWER
 };
 enum channel { CHANNEL_LIVE_UP, CHANNEL_LIVE_DOWN, CHANNEL_SYNC };
@@ -298,6 +299,10 @@ struct reclaim_answer {
     struct lz_bytes *envelopes;
     size_t n_envelopes;
 };
+struct repair {                      /* asked: the keys; answered: the records, and the keys that are not held */
+    struct lz_bytes *keys, *envelopes;
+    size_t n_keys, n_envelopes;
+};
 struct refusal {
     uint32_t code;                   /* enum lz_err by name on the wire */
     struct lz_bytes text;
@@ -317,6 +322,8 @@ enum lz_err reclaim_ask_decode(struct arena *, struct lz_bytes body, struct recl
 enum lz_err reclaim_answer_encode(struct arena *, const struct reclaim_answer *, struct lz_bytes *packet) LZ_MUST_CHECK;
 enum lz_err reclaim_answer_decode(struct arena *, struct lz_bytes body, struct reclaim_answer *) LZ_MUST_CHECK;
 enum lz_err reclaim_done_encode(struct arena *, const struct reclaim_ask *, struct lz_bytes *packet) LZ_MUST_CHECK;
+enum lz_err repair_encode(struct arena *, enum packet_type, const struct repair *, struct lz_bytes *packet) LZ_MUST_CHECK;
+enum lz_err repair_decode(struct arena *, struct lz_bytes body, struct repair *) LZ_MUST_CHECK;
 enum lz_err refusal_encode(struct arena *, const struct refusal *, struct lz_bytes *packet) LZ_MUST_CHECK;
 enum lz_err refusal_decode(struct arena *, struct lz_bytes body, struct refusal *) LZ_MUST_CHECK;
 

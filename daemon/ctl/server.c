@@ -250,7 +250,12 @@ static bool answered(struct call *c) {
     uint8_t print[PRINT_BYTES];
     enum packet_type type;
     struct answer answer;
-    if (!store_get(c->store, TABLE_ask, key_ask(c->ask->request, 0xFFFF), &known)) return false;
+    if (!store_get(c->store, TABLE_ask, key_ask(c->ask->request, 0xFFFF), &known)) {
+        if (!store_has(c->store, TABLE_ask, key_ask(c->ask->request, 0xFFFF))) return false;
+        lz_refuse(c->fail, LZ_store_corrupt, "这个请求号的答复在存储中损坏，不能确认是否已办理；请先执行 linzhangctl repair，再重试");
+        post_refusal(c, c->ask->seq, LZ_store_corrupt);
+        return true;
+    }
     if (known.len < PRINT_BYTES) return false;
     print_of_ask(c->ask, print);
     if (memcmp(known.data, print, PRINT_BYTES) != 0) {
@@ -272,7 +277,9 @@ static bool is_atomic(struct call *c) { return c->verb->run == verb_drafts && ar
 
 /* These want the store as the last commit left it: an atomic ask undoes what it did by giving up its turn, so nobody else's
  * work may be in it; and what a turn has half done is no difference for verify to find. */
-static bool is_alone(struct call *c) { return is_atomic(c) || c->verb->run == verb_verify; }
+static bool is_alone(struct call *c) {
+    return is_atomic(c) || c->verb->run == verb_verify || c->verb->run == verb_repair || c->verb->run == verb_repair_give_up;
+}
 
 static void run(struct call *c) {
     enum lz_err err = args_check(c);

@@ -145,4 +145,9 @@ struct verify {
     struct lz_bytes first;           /* the first difference, in words */
 };
 void flow_verify(struct flow *flow, struct verify *verify);
+
+/* ---- mend: what is derived and was lost to rot is made again; in a turn that has touched nothing yet ----
+ * anew: records are gone for good: standings and indexes are made from what is left, whatever they were. */
+struct mend { uint64_t feed_entries, rows, standings; };         /* what was missing and stands again */
+void flow_mend(struct flow *flow, bool anew, struct mend *mend);
 #endif

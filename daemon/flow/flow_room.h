@@ -62,6 +62,8 @@ extern const struct lz_bytes flow_daemon_author;
 /* standing.c */
 struct cached_standing *standing_of(struct flow *f, struct rec_id subject, uint32_t unit);    /* folded, NULL out of memory */
 struct cached_standing *standing_touch(struct flow *f, struct rec_id subject, uint32_t unit); /* to be folded again */
+void standing_store(struct flow *f, struct rec_id subject, uint32_t unit, const struct standing *s);
+void standing_take_progress(struct standing *s, const struct record *r);
 bool standing_load(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s);
 struct cached_subject *subject_of(struct flow *f, struct rec_id id);
 void *cache_find(struct flow *f, enum cache_type type, const struct key *key, size_t size, bool *found);
@@ -76,6 +78,7 @@ void rollups_write(struct flow *f);
 void rollup_send(struct flow *f, uint16_t kind, struct rec_id subject);
 struct cached_rollup *rollup_of(struct flow *f, uint16_t kind, struct rec_id subject, uint32_t unit);
 struct key rollup_register_key(uint32_t origin, uint16_t kind, struct rec_id subject);
+bool rollup_store_zero(struct flow *f, struct key key, struct lz_bytes value);   /* a total, its labels kept; false: it is none */
 bool rollup_parse(struct lz_bytes value, bool total, struct cached_rollup *r);
 /* deadline.c */
 void deadline_judge(struct flow *f, struct cached_standing *c);

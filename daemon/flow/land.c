@@ -197,14 +197,8 @@ static void on_progress(struct flow *f, const struct record *r) {
     if (!kind_is_directive(r->subject.kind)) return;
     struct cached_standing *c = standing_of(f, r->subject, r->origin);
     if (!c) return;
-    struct standing *s = &c->now;
-    s->n_progress++;
+    standing_take_progress(&c->now, r);
     c->dirty = c->judge = true;
-    if (r->of.progress.as_of < s->as_of || (r->of.progress.as_of == s->as_of && r->stamp <= s->progress_stamp)) return;
-    s->as_of = r->of.progress.as_of;
-    s->progress_stamp = r->stamp;
-    s->numerator = r->of.progress.numerator;
-    s->denominator = r->of.progress.denominator;
 }
 
 static void take_effect(struct flow *f, const struct record *r) {

@@ -44,6 +44,16 @@ bool rollup_parse(struct lz_bytes v, bool total, struct cached_rollup *r) {
     return true;
 }
 
+bool rollup_store_zero(struct flow *f, struct key key, struct lz_bytes value) {
+    struct cached_rollup total = { 0 };
+    if (!rollup_parse(value, true, &total)) return false;
+    memset(&total.sum, 0, sizeof total.sum);
+    size_t mark = arena_used(f->arena);
+    store_put(f->o.store, TABLE_rollup, key, rollup_print(f->arena, &total));
+    arena_rewind(f->arena, mark);
+    return true;
+}
+
 static void label_put(struct cached_rollup *r, struct lz_bytes label, struct lz_bytes number, uint32_t item, uint64_t due_ms) {
     r->label_len = (uint16_t)(label.len < sizeof r->label ? label.len : 0);
     r->number_len = (uint16_t)(number.len < sizeof r->number ? number.len : 0);

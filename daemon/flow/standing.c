@@ -100,6 +100,23 @@ static bool standing_parse(struct lz_bytes v, struct standing *s) {
     return true;
 }
 
+void standing_store(struct flow *f, struct rec_id subject, uint32_t unit, const struct standing *s) {
+    uint8_t v[STANDING_BYTES];
+    standing_print(s, v);
+    store_put(f->o.store, TABLE_standing, key_standing(subject, unit), lz_bytes_of(v, sizeof v));
+}
+
+/* The latest by its as-of date counts, whenever it came; all are counted. */
+void standing_take_progress(struct standing *s, const struct record *r) {
+    const struct progress *p = &r->of.progress;
+    s->n_progress++;
+    if (p->as_of < s->as_of || (p->as_of == s->as_of && r->stamp <= s->progress_stamp)) return;
+    s->as_of = p->as_of;
+    s->progress_stamp = r->stamp;
+    s->numerator = p->numerator;
+    s->denominator = p->denominator;
+}
+
 bool standing_load(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s) {
     struct lz_bytes v;
     return store_get(f->o.store, TABLE_standing, key_standing(subject, unit), &v) && standing_parse(v, s);
@@ -202,9 +219,7 @@ static void write_one(struct flow *f, struct cached_standing *c) {
     struct cached_subject *subject = c->mine ? subject_of(f, c->subject) : NULL;
     c->now.counted = subject && subject->here;           /* a move on what does not exist here counts nothing */
     if (c->now.counted) standing_contribution(&c->now, &after);
-    uint8_t v[STANDING_BYTES];
-    standing_print(&c->now, v);
-    store_put(f->o.store, TABLE_standing, key_standing(c->subject, c->unit), lz_bytes_of(v, sizeof v));
+    standing_store(f, c->subject, c->unit, &c->now);
     c->there = true;
     struct rec_id whole = { 0 };
     if (memcmp(&after, &c->before, sizeof after) != 0) {

@@ -241,5 +241,7 @@ enum lz_err flow_submit(struct flow *f, struct record *d, struct lz_bytes author
         *id = rec_id_get(known.data);
         return LZ_ok;
     }
+    if (request.len == 16 && store_has(f->o.store, TABLE_ask, key_ask(request, (uint16_t)index)))
+        return lz_refuse(fail, LZ_store_corrupt, "这个请求号的答复在存储中损坏，不能确认是否已办理；请先执行 linzhangctl repair，再重试");
     return submit_checked(f, d, author, request, index, id, fail);
 }

@@ -57,6 +57,18 @@ static bool entry_has(struct lz_bytes entry, struct key key) {
     return false;
 }
 
+/* A move stands in the index of its subject, and has left its mark in a standing. */
+static void check_move(struct checker *c, struct key key, const struct record *r) {
+    char hex[200];
+    uint32_t unit = kind_is_directive(r->subject.kind) ? r->of.move.unit : 0;
+    const struct kind_row *row = kind_row(r->subject.kind);
+    struct lz_bytes v;
+    if (!row || row->machine == MACHINE_NONE) return;
+    if (!store_get(c->f->o.store, TABLE_subject, key_move(r->subject, unit, r->origin, r->stamp, r->epoch), &v))
+        differ(c, "办理动作 %s 不在它那一件的目录里", name_of(key, hex));
+    if (!store_get(c->f->o.store, TABLE_standing, key_standing(r->subject, unit), &v)) differ(c, "办理动作 %s 没有对应的状态", name_of(key, hex));
+}
+
 static void check_record(struct checker *c, struct key key, const struct stored *stored) {
     char hex[200];
     struct record r;
@@ -73,14 +85,9 @@ static void check_record(struct checker *c, struct key key, const struct stored 
     if (err != LZ_ok) { differ(c, "记录 %s 不能解析：%s", name_of(key, hex), lz_err_name(err)); return; }
     struct key own = key_of(&r);
     if (own.len != key.len || memcmp(own.b, key.b, key.len) != 0) differ(c, "记录 %s 的键与内容不符", name_of(key, hex));
+    if (r.kind == KIND_move) check_move(c, key, &r);
     if (r.kind != KIND_progress || !kind_is_directive(r.subject.kind)) return;
-    struct standing *s = &tally_of(c, c->progress, key_standing(r.subject, r.origin))->s;
-    s->n_progress++;
-    if (r.of.progress.as_of < s->as_of || (r.of.progress.as_of == s->as_of && r.stamp <= s->progress_stamp)) return;
-    s->as_of = r.of.progress.as_of;
-    s->progress_stamp = r.stamp;
-    s->numerator = r.of.progress.numerator;
-    s->denominator = r.of.progress.denominator;
+    standing_take_progress(&tally_of(c, c->progress, key_standing(r.subject, r.origin))->s, &r);
 }
 
 static void check_records(struct checker *c) {

@@ -171,10 +171,10 @@ enum lz_err store_record_put(struct store *s, struct key key, struct lz_bytes en
     bool exists = false;
     struct lz_bytes old = { 0 };
     uint8_t *out = store_reserve(s, TABLE_record, &key, len, !replace, &exists, &old);
-    if (exists && old.len == 0) {                        /* it rotted here and has come again: its bytes heal, its effect stands already */
+    if (exists && old.len == 0) {                        /* it rotted here and has come again: its bytes heal; an event's effect stands already */
         out = store_reserve(s, TABLE_record, &key, len, false, NULL, NULL);
         if (out) write_value(s, &key, out, envelope, feeds, n);
-        return out ? LZ_already : s->failed;
+        return !out ? s->failed : key.is_register ? LZ_ok : LZ_already;
     }
     if (exists) {
         struct stored stored;
@@ -270,4 +270,56 @@ struct backlog store_backlog(struct store *s, struct feed_id feed, uint64_t from
     }
     b.bytes = sampled ? b.records * bytes / sampled : 0;
     return b;
+}
+
+/* ---- making good ----------------------------------------------------------------------------------------------------- */
+
+static bool entry_has(struct lz_bytes entry, size_t width, struct key key) {
+    for (size_t at = ENTRY_HEAD; width == key.len && at + width <= entry.len; at += width)
+        if (memcmp(entry.data + at, key.b, width) == 0) return true;
+    return false;
+}
+
+void store_tip_mend(struct store *s, struct feed_id feed) {
+    uint8_t tip[8];
+    lz_put64(tip, s->meta.position);
+    store_put(s, TABLE_tip, key_tip(feed), lz_bytes_of(tip, sizeof tip));
+}
+
+bool store_feed_mend(struct store *s, struct key record, struct feed_id feed, uint64_t position) {
+    struct lz_bytes old = { 0 };
+    struct key at = key_feed(feed, position);
+    size_t width = store_get(s, TABLE_feed, at, &old) ? entry_width(old) : 0;
+    if (width && entry_has(old, width, record)) {
+        if (position <= store_tip(s, feed)) return false;
+        store_tip_mend(s, feed);
+        return true;
+    }
+    bool joins = width == record.len && old.data[0] == 0 && !record.is_register && old.len < ENTRY_HEAD + ENTRY_KEYS_MAX * width;
+    uint8_t entry[ENTRY_HEAD + ENTRY_KEYS_MAX * REC_ID_BYTES + RECORD_KEY_MAX];
+    size_t len = joins ? old.len : ENTRY_HEAD;
+    if (joins) memcpy(entry, old.data, old.len);
+    else entry[0] = record.is_register;
+    memcpy(entry + len, record.b, record.len);
+    store_put(s, TABLE_feed, at, lz_bytes_of(entry, len + record.len));
+    if (position > store_tip(s, feed)) store_tip_mend(s, feed);
+    return true;
+}
+
+void store_feeds_prune(struct store *s) {
+    struct key key = { 0 };
+    struct lz_bytes entry;
+    for (; store_seek(s, TABLE_feed, &key, &entry); key = key_after(key)) {
+        uint8_t left[ENTRY_HEAD + ENTRY_KEYS_MAX * REC_ID_BYTES + RECORD_KEY_MAX];
+        size_t width = entry_width(entry), len = ENTRY_HEAD;
+        left[0] = entry.len ? entry.data[0] : 0;
+        for (size_t at = ENTRY_HEAD; width && at + width <= entry.len && len + width <= sizeof left; at += width) {
+            if (!store_has(s, TABLE_record, key_bytes(lz_bytes_of(entry.data + at, width)))) continue;
+            memcpy(left + len, entry.data + at, width);
+            len += width;
+        }
+        if (len == entry.len) continue;
+        if (len > ENTRY_HEAD) store_put(s, TABLE_feed, key, lz_bytes_of(left, len));
+        else store_delete(s, TABLE_feed, key);
+    }
 }

@@ -259,6 +259,7 @@ bool store_written(const struct store *s) { return s->written; }
 void store_set_arena(struct store *s, struct arena *arena) { s->arena = arena; }
 uint64_t store_rot(const struct store *s) { return s->rot; }
 uint64_t store_rot_unsent(const struct store *s) { return s->rot_unsent; }
+void store_rot_forget(struct store *s) { s->rot = s->rot_unsent = 0; }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
@@ -361,6 +362,59 @@ bool store_seek_back(struct store *s, enum table table, struct key from, struct 
         return cursor_step(s, table, MDB_PREV, key, &v);
     }
     return store_last(s, table, key, &v);
+}
+
+/* ---- rot --------------------------------------------------------------------------------------------------------- */
+
+bool store_has(struct store *s, enum table table, struct key key) {
+    if (!store_ready(s)) return false;
+    MDB_val k = val(&key), v;
+    int rc = mdb_get(s->txn, s->dbi[table], &k, &v);
+    if (rc != 0 && rc != MDB_NOTFOUND) store_fail(s, rc, "has");
+    return rc == 0;
+}
+
+/* raw is the value behind its checksum's place, so the checksum stands in front of it. */
+bool store_raw_good(struct key key, struct lz_bytes raw) {
+    return lz_get32(raw.data - CRC_BYTES) == checksum(&key, raw.data, raw.len);
+}
+
+/* One table, from a key on; false: its end. A bit that flips in a key may break the order of a page: what then comes before the
+ * place that was sought is not looked at twice. */
+static bool scrub_table(struct store *s, struct scrub *at, size_t *entries, rot_met met, void *context) {
+    MDB_cursor *cursor;
+    MDB_val k = val(&at->key), v;
+    int rc = store_ready(s) ? mdb_cursor_open(s->txn, s->dbi[at->table], &cursor) : EINVAL;
+    if (rc != 0) { store_fail(s, rc, "scrub"); return false; }
+    struct key from = at->key;
+    rc = mdb_cursor_get(cursor, &k, &v, at->key.len ? MDB_SET_RANGE : MDB_FIRST);
+    while (rc == 0 && *entries > 0 && k.mv_size < sizeof at->key.b) {
+        at->key = key_bytes(lz_bytes_of(k.mv_data, k.mv_size));
+        (*entries)--;
+        at->looked++;
+        const uint8_t *data = v.mv_data;
+        bool good = v.mv_size >= CRC_BYTES && lz_get32(data) == checksum(&at->key, data + CRC_BYTES, v.mv_size - CRC_BYTES);
+        struct lz_bytes raw = v.mv_size >= CRC_BYTES ? lz_bytes_of(data + CRC_BYTES, v.mv_size - CRC_BYTES) : (struct lz_bytes){ 0 };
+        if (!good && met(context, at->table, at->key, raw) == ROT_DROP) {
+            if ((rc = mdb_cursor_del(cursor, 0)) != 0) break;
+            s->written = true;
+        }
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    if (rc != 0 && rc != MDB_NOTFOUND) store_fail(s, rc, "scrub");
+    bool more = rc == 0 && *entries == 0 && lz_bytes_compare(key_view(&at->key), key_view(&from)) >= 0;
+    if (more) at->key = key_after(at->key);
+    return more;
+}
+
+bool store_scrub(struct store *s, struct scrub *at, size_t entries, rot_met met, void *context) {
+    while (at->table < TABLE_COUNT && s->failed == LZ_ok) {
+        if (scrub_table(s, at, &entries, met, context)) return true;
+        at->table++;
+        at->key = (struct key){ 0 };
+    }
+    return false;
 }
 
 /* ---- what is true of the whole store --------------------------------------------------------------------------- */

@@ -85,6 +85,29 @@ struct key key_after(struct key key);
 bool store_seek_back(struct store *store, enum table table, struct key from, struct key *key);
 bool store_last(struct store *store, enum table table, struct key *key, struct lz_bytes *value);
 
+/* Whether something stands there, readable or not: to tell what rotted from what never was. */
+bool store_has(struct store *store, enum table table, struct key key);
+
+/* ---- rot ---- */
+/* Where a scrub goes on. All zero: at the beginning. */
+struct scrub {
+    enum table table;
+    struct key key;
+    uint64_t looked;
+};
+enum rot_then { ROT_KEEP, ROT_DROP };            /* what becomes of a value whose checksum fails */
+typedef enum rot_then (*rot_met)(void *context, enum table table, struct key key, struct lz_bytes raw);
+/* Reads on, at most so many entries, and tells each value whose checksum fails. False: everything has been read.
+ * raw: the value as it lies there, without its checksum. */
+bool store_scrub(struct store *store, struct scrub *at, size_t entries, rot_met met, void *context);
+/* Whether a value found under a damaged key is whole under this one. raw: as store_scrub told it. */
+bool store_raw_good(struct key key, struct lz_bytes raw);
+/* A record says that it stands in a feed: makes it so, in the entry and in the tip. True: it was not. */
+bool store_feed_mend(struct store *store, struct key record, struct feed_id feed, uint64_t position);
+void store_tip_mend(struct store *store, struct feed_id feed);    /* at least the last position given out */
+void store_feeds_prune(struct store *store);     /* takes the keys of records that are not held out of all feeds */
+void store_rot_forget(struct store *store);      /* all that rotted has been made good */
+
 /* ---- what is true of the whole store ---- */
 struct epoch store_epoch(const struct store *store);      /* of this run; none before store_begin_epoch */
 void store_begin_epoch(struct store *store, struct epoch epoch);   /* a new lineage entry, in this transaction */

@@ -22,6 +22,11 @@ static bool may_say(struct turn *t, const struct link *l, const struct record *r
     return r->direction != DIRECTION_UP || r->kind == KIND_problem;
 }
 
+/* A damaged record may come back from whoever could have sent it, or could give it back. */
+bool follow_may_heal(struct turn *t, const struct link *l, const struct record *r) {
+    return may_say(t, l, r, LAND_RECLAIM) || may_say(t, l, r, LAND_PEER);
+}
+
 static void put_aside(struct turn *t, struct link *l, const struct record *r, enum lz_err why, const char *text) {
     struct key key = r->origin && r->key.len <= REGISTER_KEY_MAX ? key_of(r) : key_u64(lz_hash64(0, r->envelope.data, r->envelope.len));
     /* evidence is kept where there is room for it; of what is secret, nothing */

@@ -15,14 +15,22 @@ static void row_put(struct turn *t, const struct link *l) {
     store_put(t->o.store, TABLE_reclaim, key_u32(l->code), lz_bytes_of(v, ROW_HEAD + (size_t)l->reclaim_after.len));
 }
 
+/* A row that cannot be read still says that it is open: it begins anew. */
 void reclaim_load(struct turn *t, struct link *l) {
     struct lz_bytes v;
-    l->reclaim = store_get(t->o.store, TABLE_reclaim, key_u32(l->code), &v) && v.len >= ROW_HEAD && v.len <= ROW_HEAD + sizeof l->reclaim_after.b;
-    if (l->reclaim) {
+    l->reclaim = store_has(t->o.store, TABLE_reclaim, key_u32(l->code));
+    l->reclaim_passed = false;
+    l->reclaim_after = (struct key){ 0 };
+    if (l->reclaim && store_get(t->o.store, TABLE_reclaim, key_u32(l->code), &v) && v.len >= ROW_HEAD && v.len <= ROW_HEAD + sizeof l->reclaim_after.b) {
         l->reclaim_passed = v.data[0] != 0;
         l->reclaim_after = key_bytes(lz_bytes_of(v.data + ROW_HEAD, v.len - ROW_HEAD));
     }
-    l->owes = store_get(t->o.store, TABLE_owes, key_u32(l->code), &v);
+    l->owes = store_has(t->o.store, TABLE_owes, key_u32(l->code));
+}
+
+void reclaim_save(struct turn *t, struct link *l) {
+    if (l->reclaim) row_put(t, l);
+    if (l->owes) store_put(t->o.store, TABLE_owes, key_u32(l->code), (struct lz_bytes){ 0 });
 }
 
 void reclaim_open_all(struct turn *t, const struct link *by, const char *why) {

@@ -45,8 +45,9 @@ enum lz_err turn_open(struct turn **turn_p, const struct turn_options *o, struct
     t->now = now;
     t->random = o->seed | 1;
     t->arena = arena_create(ARENA_BYTES);
+    t->repairs.damaged = calloc(REPAIR_KEYS_MAX, sizeof *t->repairs.damaged);
     t->lineage = calloc(LINEAGE_SHOWN_MAX, sizeof *t->lineage);
-    if (!t->lineage) lz_fatal("out of memory");
+    if (!t->lineage || !t->repairs.damaged) lz_fatal("out of memory");
     store_set_arena(o->store, t->arena);
     struct flow_options flow = { .store = o->store, .roster = o->roster, .units = o->units, .calendar = o->calendar,
                                  .unit = o->unit, .parent = o->parent, .tier = o->tier, .settings = o->settings };
@@ -69,6 +70,7 @@ void turn_close(struct turn **turn_p) {
     flow_destroy(&t->flow);
     arena_destroy(&t->arena);
     free(t->lineage);
+    free(t->repairs.damaged);
     free(t);
 }
 
@@ -103,6 +105,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
                    (unsigned long long)t->room.budget_bytes, (unsigned long long)t->room.disk_free_bytes);
     }
     t->counters.turns++;
+    repair_tick(t);
 }
 
 bool turn_has_room(const struct turn *t) {
@@ -159,6 +162,8 @@ void turn_feed(struct turn *t, const struct packet *packet) {
     case PACKET_RECLAIM_ASK: reclaim_on_ask(t, l, body); break;
     case PACKET_RECLAIM_ANSWER: reclaim_on_answer(t, l, body); break;
     case PACKET_RECLAIM_DONE: reclaim_on_done(t, l, body); break;
+    case PACKET_REPAIR_ASK: repair_on_ask(t, l, body); break;
+    case PACKET_REPAIR_ANSWER: repair_on_answer(t, l, body); break;
     case PACKET_REFUSAL: on_refusal(l, body, t); break;
     default:
         t->counters.bad_packets++;
@@ -241,6 +246,7 @@ uint64_t turn_next_deadline(const struct turn *t) {
     uint64_t due = flow_next_due(t->flow);
     if (due != UINT64_MAX) sooner(&next, due > t->now.wall_ms ? now + (due - t->now.wall_ms) : now);
     if (t->links) sooner(&next, t->tip_at_ms);
+    sooner(&next, repair_next(t));
     for (const struct link *l = t->links; l; l = l->next) {
         if (l->gone) continue;
         if (!l->greeted && l->connected) sooner(&next, l->hello_sent_ms + t->o.hello_ms);

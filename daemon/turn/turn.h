@@ -64,6 +64,23 @@ bool turn_recovering(struct turn *turn);
 void turn_override_reclaim(struct turn *turn);     /* an operator says: do not wait for the neighbours */
 bool turn_resolve(struct turn *turn, uint32_t peer);   /* an operator says: this peer's present line is the true one */
 
+/* ---- rot: what the disk changed behind our back ----
+ * A slow scrub reads the whole store once a day; what it, or any reading, finds damaged is made good: derived rows from the
+ * records, records from a neighbour that holds them too. */
+struct repair_view {
+    uint64_t looked;                 /* values read by the last whole look */
+    uint64_t found, made_good;       /* since the start of this process */
+    uint64_t scrubbed_wall_ms;       /* when the whole store had last been read; 0: not in this run */
+    size_t n_damaged;                /* records that no neighbour has given back yet */
+};
+/* Reads everything now, makes good what it can, asks the neighbours for the rest. In a turn that has touched nothing. */
+void turn_repair(struct turn *turn);
+void turn_repair_view(const struct turn *turn, struct repair_view *view);
+/* A record that is still damaged: its key; how many neighbours were asked, and how many of them do not hold it. */
+/* An operator says: what no neighbour holds is lost. Its places are cleared, and everything derived is made anew. */
+void turn_repair_give_up(struct turn *turn);
+struct key turn_damaged(const struct turn *turn, size_t index, uint32_t *asked, uint32_t *absent);
+
 /* ---- what links says ---- */
 struct feed_view {
     struct feed_id feed;

@@ -41,6 +41,7 @@ struct link {
     bool reclaim, reclaim_passed, owes;
     struct key reclaim_after;
     uint64_t reclaim_asked_ms;
+    uint64_t repaired_ms;            /* when we last looked for what is damaged at the peer */
     bool walking;
     struct in_feed in[2 * LANE_COUNT];
     struct out_feed out[2 * LANE_COUNT];
@@ -51,8 +52,29 @@ struct link {
     uint64_t rate_at_ms, rate_in_from, rate_out_from;
 };
 enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000, CLAIM_WAIT_MS = 10000 };
+/* A whole record found under a key that it does not have. */
+struct astray {
+    struct key key;
+    struct lz_bytes value;
+};
+enum { ASTRAY_MAX = 64 };
+/* A record whose stored value does not match its checksum: its bytes are somewhere else too, or lost. */
+struct damage {
+    struct key key;
+    uint32_t asked, absent;          /* neighbours */
+};
+struct repairs {
+    struct astray astray[ASTRAY_MAX];
+    size_t n_astray;
+    struct scrub at;
+    uint64_t step_ms, looked_ms, ask_ms;           /* mono: next slice; the last whole look; when to ask again */
+    struct repair_view view;
+    struct damage *damaged;          /* REPAIR_KEYS_MAX */
+    bool more, derived;              /* more are damaged than are listed; a derived row was dropped */
+};
 struct turn {
     struct turn_options o;
+    struct repairs repairs;
     struct flow *flow;
     struct arena *arena;
     struct lz_now now;
@@ -114,6 +136,14 @@ void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body);
 void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body);
 void reclaim_on_done(struct turn *t, struct link *l, struct lz_bytes body);
 void reclaim_load(struct turn *t, struct link *l);
+void reclaim_save(struct turn *t, struct link *l);       /* what reclaim_load reads, when its rows were damaged */
+/* repair.c */
+void repair_tick(struct turn *t);               /* at the beginning of a turn */
+uint64_t repair_next(const struct turn *t);      /* mono_ms */
+void repair_on_ask(struct turn *t, struct link *l, struct lz_bytes body);
+void repair_on_answer(struct turn *t, struct link *l, struct lz_bytes body);
+/* follow.c, too */
+bool follow_may_heal(struct turn *t, const struct link *l, const struct record *r);
 /* walk.c */
 void walk_check(struct turn *t);                /* who needs one: a new child, another subtree, another wish */
 void walk_step(struct turn *t);

@@ -1106,6 +1106,92 @@ static void tried_again(struct world *w) {
 
 /* ---- all of them ---------------------------------------------------------------------------------------------------------------------------- */
 
+/* ---- rot ------------------------------------------------------------------------------------------------------------------ */
+
+static void some_business(struct world *w) {
+    struct rec_id task = issue(w, P, 0, KIND_task, 0), o = order(w, P, 0), found = problem(w, K12);
+    run_for(w, 5 * SECOND);
+    static const uint32_t reporting[] = { K12, K11, C1 };
+    for (size_t i = 0; i < LZ_COUNT(reporting); i++) {
+        act(w, reporting[i], task, "sign", 0);
+        act(w, reporting[i], task, "start", 0);
+        progress(w, reporting[i], task, (int64_t)(3 + i), 100);
+    }
+    act(w, K12, o, "sign", 0);
+    act(w, C1, o, "sign", 0);
+    act(w, K12, found, "escalate", 0);
+    chief(w, K12, "张三");
+    chief(w, C1, "李四");
+    fire(w, K11);
+    order(w, C1, K12);
+    run_for(w, 5 * SECOND);
+}
+
+static void expect_whole(struct world *w, uint32_t unit) {
+    struct node *n = node_of(w, unit);
+    struct repair_view v;
+    struct verify verify;
+    if (w->failed || !n->up) return;
+    turn_repair_view(n->turn, &v);
+    expect(w, v.n_damaged == 0, "%u still lacks %zu records", unit, v.n_damaged);
+    node_begin(w, n);
+    flow_verify(turn_flow(n->turn), &verify);
+    expect(w, verify.differences == 0, "%u: verify finds %.*s", unit, (int)verify.first.len, (const char *)verify.first.data);
+    node_finish(w, n);
+}
+
+/* One table after the other rots at every tier: derived rows are made again, records come back from a neighbour. */
+static void rot_heals(struct world *w, bool in_key) {
+    static const uint32_t units[] = { P, C1, K12 };
+    size_t damaged = 0;
+    whole_tree(w);
+    some_business(w);
+    for (size_t i = 0; i < LZ_COUNT(units) && !w->failed; i++)
+        for (int table = 0; table < TABLE_COUNT && !w->failed; table++) {
+            struct node *n = node_of(w, units[i]);
+            if (table == TABLE_meta || table == TABLE_audit) continue;
+            node_down(w, n, 1000);
+            damaged += node_rot(w, n, (enum table)table, 2, in_key);
+            run_for(w, 20 * SECOND);
+            expect_whole(w, units[i]);
+            if (w->failed) printf("after rot in table %s:\n", table_name((enum table)table));
+        }
+    expect(w, damaged > 100, "only %zu values rotted", damaged);
+    heal_and_check(w);
+}
+static void rot_in_values(struct world *w) { rot_heals(w, false); }
+static void rot_in_keys(struct world *w) { rot_heals(w, true); }
+
+/* What nobody else holds is lost, is said, and is given up by an operator: then everything is consistent again. */
+static void rot_given_up(struct world *w) {
+    one_line(w);
+    struct node *county = node_of(w, K12);
+    struct repair_view v;
+    order(w, P, 0);
+    run_for(w, 5 * SECOND);
+    world_dark(w, county, MINUTE);
+    struct rec_id lost = problem(w, K12);
+    run_for(w, SECOND);
+    node_down(w, county, 1000);
+    node_rot(w, county, TABLE_record, 1, false);
+    run_for(w, 30 * SECOND);
+    expect(w, state_at(w, K12, C1) != LINK_live, "nothing is said to be in sync");
+    run_for(w, 2 * MINUTE);
+    turn_repair_view(county->turn, &v);
+    uint32_t asked = 0, absent = 0;
+    struct key key = v.n_damaged ? turn_damaged(county->turn, 0, &asked, &absent) : (struct key){ 0 }, what = key_id(lost);
+    expect(w, v.n_damaged == 1 && lz_bytes_equal(key_view(&key), key_view(&what)), "the order came back, %zu records did not", v.n_damaged);
+    expect(w, asked == 1 && absent == 1 && state_at(w, K12, C1) == LINK_blocked, "the city says that it does not have it");
+    for (size_t i = 0; i < w->n_told; i++)
+        if (rec_id_equal(w->told[i].id, lost)) w->told[i].lost = true;
+    node_begin(w, county);
+    turn_repair_give_up(county->turn);
+    node_finish(w, county);
+    expect_whole(w, K12);
+    heal_and_check(w);
+    expect(w, state_at(w, K12, C1) == LINK_live, "what is lost is given up: the rest is in sync");
+}
+
 struct scenario {
     const char *name;
     void (*tell)(struct world *w);
@@ -1150,6 +1236,9 @@ static const struct scenario scenarios[] = {
     { "deadline_escalates", deadline_escalates, false },
     { "deadline_urges", deadline_urges, false },
     { "dark_week", dark_week, false },
+    { "rot_in_values", rot_in_values, false },
+    { "rot_in_keys", rot_in_keys, false },
+    { "rot_given_up", rot_given_up, false },
 };
 
 /* In a process of its own: one that dies by an assertion is one that failed. */

@@ -128,6 +128,9 @@ void clerk_acts(struct world *w, struct node *n);           /* one act from the 
 struct mix { bool crash, restore, destroy, clock; };
 void faults_draw(struct world *w, const struct mix *mix);
 void faults_step(struct world *w, struct node *n);
+/* rot.c: flips a bit of one value in `one_in` of a table, or of its key, in the store of a node that is down. Gives how many. */
+enum { MDB_MAXKEYSIZE_SEEN = 128 };
+size_t node_rot(struct world *w, struct node *n, enum table table, uint32_t one_in, bool in_key);
 /* check.c: what must be true when the network has healed. */
 void world_check(struct world *w);
 bool world_holds(struct world *w, struct node *n, const struct told *t);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "../../daemon/turn/turn.h"
 
@@ -920,6 +921,68 @@ Test(limits, of_a_walk_and_a_reclaim) {
     cr_assert(limited && largest == RECLAIM_SLICE, "%zu", largest);
     STATE(a, CITY, LINK_live);
     cr_assert_geq(entries(a, TABLE_record), 2 * MANY);
+}
+
+/* Flips one bit in the file of a store that is shut, wherever this text stands. */
+static size_t rot(struct node *n, const char *needle) {
+    struct stat st;
+    int fd = open(file_of(n, "data.mdb"), O_RDWR);
+    cr_assert(fd >= 0 && fstat(fd, &st) == 0);
+    uint8_t *all = malloc((size_t)st.st_size);
+    size_t len = strlen(needle), hits = 0;
+    cr_assert_eq(pread(fd, all, (size_t)st.st_size, 0), st.st_size);
+    for (size_t i = 0; i + len <= (size_t)st.st_size; i++) {
+        if (memcmp(all + i, needle, len) != 0) continue;
+        all[i + len / 2] ^= 4;
+        hits++;
+    }
+    cr_assert_eq(pwrite(fd, all, (size_t)st.st_size, 0), st.st_size);
+    free(all);
+    close(fd);
+    return hits;
+}
+
+/* More records rot than are asked back at once; the scrub comes upon them by itself, a slice a second. */
+Test(limits, of_a_scrub_and_of_what_is_asked_back) {
+    enum { MANY = REPAIR_KEYS_MAX + 50 };
+    static_assert((int)MANY > (int)SCRUB_SLICE, "the scrub takes more than one slice");
+    three();
+    for (int i = 0; i < MANY; i++) {
+        uint32_t targets[] = { A };
+        struct record d = a_task(targets, 1);
+        d.of.directive.title = str("rotten-apple");
+        struct rec_id id;
+        begin(city);
+        cr_assert_eq(flow_submit(turn_flow(city->turn), &d, str("clerk"), (struct lz_bytes){ 0 }, 0, &id, &fail), LZ_ok);
+        cr_assert_eq(end(city), LZ_ok);
+    }
+    run(5000);
+    struct repair_view v;
+    shut(a);
+    boot(a);
+    begin(a);
+    cr_assert_eq(end(a), LZ_ok);
+    turn_repair_view(a->turn, &v);
+    cr_assert_eq(v.scrubbed_wall_ms, 0, "one slice is not all");
+    run(20000);
+    turn_repair_view(a->turn, &v);
+    cr_assert(v.scrubbed_wall_ms && v.looked > SCRUB_SLICE && v.found == 0);
+    shut(a);
+    cr_assert_geq(rot(a, "rotten-apple"), MANY);
+    boot(a);
+    uint64_t most = 0;
+    for (int second = 0; second < 60; second++) {
+        run(1000);
+        turn_repair_view(a->turn, &v);
+        if (v.n_damaged > most) most = v.n_damaged;
+    }
+    cr_assert(most <= REPAIR_KEYS_MAX && v.n_damaged == 0 && v.found >= MANY && v.scrubbed_wall_ms, "%zu at most, %zu left", (size_t)most, v.n_damaged);
+    struct verify verify;
+    begin(a);
+    flow_verify(turn_flow(a->turn), &verify);
+    cr_assert_eq(verify.differences, 0, "%.*s", (int)verify.first.len, (const char *)verify.first.data);
+    cr_assert_eq(end(a), LZ_ok);
+    STATE(a, CITY, LINK_live);
 }
 
 /* ---- what once broke -------------------------------------------------------------------------------------------------- */
