@@ -162,6 +162,11 @@ static void touch_waiting(struct flow *f, struct rec_id subject) {
         last = unit;
     }
     if (last != UINT32_MAX) reroute_later(f, subject);
+    key = prefix;                                        /* and who has only reported progress */
+    for (; store_seek(f->o.store, TABLE_standing, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
+        cache_spill(f);
+        standing_touch(f, subject, lz_get32(key.b + prefix.len));
+    }
 }
 
 static void on_directive(struct flow *f, const struct record *r) {
@@ -199,6 +204,7 @@ static void on_progress(struct flow *f, const struct record *r) {
     if (!c) return;
     standing_take_progress(&c->now, r);
     c->dirty = c->judge = true;
+    if (!c->there) c->refold = true;                     /* its task may come later in this turn */
 }
 
 static void take_effect(struct flow *f, const struct record *r) {

@@ -865,6 +865,37 @@ Test(life, is_the_same_in_whatever_order_its_records_come) {
     cr_assert_eq(orders, 120);
 }
 
+/* A store that was lost takes back what its child had reported before its parent sends the task; and a moveless report is held too. */
+Test(life, progress_may_come_before_its_task_and_without_a_move) {
+    struct rec_id id = issue(&province, KIND_task, day(20220630, 0), RECIPIENT);
+    struct stored stored;
+    uint8_t task[512];
+    begin(&province);
+    cr_assert(store_record_get(province.store, key_id(id), &stored) && stored.envelope.len <= sizeof task);
+    size_t len = stored.envelope.len;
+    memcpy(task, stored.envelope.data, len);
+    store_abort(province.store);
+    for (int turns = 1; turns <= 2; turns++) {
+        struct node n;
+        struct record r, progress = { .origin = RECIPIENT, .kind = KIND_progress, .lane = LANE_ROUTINE, .direction = DIRECTION_UP, .reach = REACH_ISSUER,
+                                      .tier = TIER_COUNTY, .stamp = T0 << 16, .epoch = 7, .written_ms = T0, .subject = id,
+                                      .of.progress = { 20220425, 3, 10, { 0 } } };
+        start(&n, ISSUER, ABOVE);
+        enrol(&n, RECIPIENT);
+        begin(&n);
+        cr_assert_eq(record_encode(arena, &progress, &fail), LZ_ok);
+        cr_assert_eq(flow_land(n.flow, &progress, LAND_PEER), LZ_ok);
+        if (turns == 2) { end(&n); must_verify(&n); begin(&n); }
+        cr_assert_eq(record_decode(arena, lz_bytes_of(task, len), &r, &fail), LZ_ok);
+        cr_assert_eq(flow_land(n.flow, &r, LAND_PEER), LZ_ok);
+        end(&n);
+        must_verify(&n);
+        struct standing s = standing(&n, id, RECIPIENT);
+        cr_assert(s.since_ms == r.written_ms && s.due_ms == day(20220630, 0) && s.n_progress == 1);
+        stop(&n);
+    }
+}
+
 Test(life, of_a_register_is_that_of_its_newest) {
     struct record d = { .kind = KIND_chief, .key = str("001") };
     struct rec_id first, second;
