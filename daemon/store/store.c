@@ -116,6 +116,7 @@ static enum lz_err open_tables(struct store *s, const struct store_options *o, s
 }
 
 enum { META_BYTES = 28 };
+static const uint64_t STAMP_WALL_MAX = UINT64_C(253402300800000);
 static struct key meta_key(void) { return key_bytes(lz_bytes_str("store")); }
 
 static enum lz_err read_meta(struct store *s, const struct store_options *o, struct lz_fail *fail) {
@@ -130,6 +131,9 @@ static enum lz_err read_meta(struct store *s, const struct store_options *o, str
     s->meta = (struct store_meta){ lz_get32(v.data), lz_get32(v.data + 4), lz_get64(v.data + 8), lz_get64(v.data + 16), lz_get32(v.data + 24) };
     if (s->meta.format > FORMAT)
         return lz_refuse(fail, LZ_store_newer, "存储 %s 的格式是 %u，本程序只认识到 %d；请用新版本的 linzhangd", o->path, s->meta.format, FORMAT);
+    /* a stamp behind the year 9999, a position or a number of starts that no store reaches: the next one would be none at all */
+    if (stamp_wall_ms(s->meta.last_stamp) > STAMP_WALL_MAX || s->meta.position > UINT64_MAX / 2 || s->meta.n_epochs > UINT32_MAX / 2)
+        return lz_refuse(fail, LZ_store_corrupt, "存储 %s 的首部损坏；请移开它后重新启动，数据会从邻居找回", o->path);
     if (s->meta.unit != o->unit)
         return lz_refuse(fail, LZ_store_foreign, "存储 %s 属于 %06u，配置却是 %06u；请检查 [node] unit 和 store", o->path, s->meta.unit, o->unit);
     s->is_new = s->meta.n_epochs == 0;

@@ -10,6 +10,7 @@ union message {
     struct ack ack;
     struct reclaim_ask ask;
     struct reclaim_answer answer;
+    struct repair repair;
     struct refusal refusal;
 };
 
@@ -22,6 +23,7 @@ static enum lz_err decode(struct arena *a, enum packet_type type, struct lz_byte
     case PACKET_ACK: return ack_decode(a, body, &m->ack);
     case PACKET_RECLAIM_ASK: case PACKET_RECLAIM_DONE: return reclaim_ask_decode(a, body, &m->ask);
     case PACKET_RECLAIM_ANSWER: return reclaim_answer_decode(a, body, &m->answer);
+    case PACKET_REPAIR_ASK: case PACKET_REPAIR_ANSWER: return repair_decode(a, body, &m->repair);
     case PACKET_REFUSAL: return refusal_decode(a, body, &m->refusal);
     }
     return LZ_bad_packet;
@@ -37,6 +39,7 @@ static enum lz_err encode(struct arena *a, enum packet_type type, const union me
     case PACKET_RECLAIM_ASK: return reclaim_ask_encode(a, &m->ask, out);
     case PACKET_RECLAIM_DONE: return reclaim_done_encode(a, &m->ask, out);
     case PACKET_RECLAIM_ANSWER: return reclaim_answer_encode(a, &m->answer, out);
+    case PACKET_REPAIR_ASK: case PACKET_REPAIR_ANSWER: return repair_encode(a, type, &m->repair, out);
     case PACKET_REFUSAL: return refusal_encode(a, &m->refusal, out);
     }
     return LZ_bad_packet;

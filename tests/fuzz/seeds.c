@@ -49,6 +49,12 @@ static void packets(void) {
     struct reclaim_ask ask = { b.epoch, store_epoch(n.store), lz_bytes_str("key of a record") };
     if (reclaim_ask_encode(a, &ask, &frame) == LZ_ok) write_seed("packet", "reclaim_ask", "", 0, frame);
     if (reclaim_done_encode(a, &ask, &frame) == LZ_ok) write_seed("packet", "reclaim_done", "", 0, frame);
+    struct rec_id held = pool.ids[0];
+    struct key key = key_id(held);
+    struct lz_bytes keys[] = { key_view(&key), key_view(&key) };
+    struct repair repair = { .keys = keys, .n_keys = 2, .envelopes = pool.envelopes, .n_envelopes = 2 };
+    if (repair_encode(a, PACKET_REPAIR_ASK, &repair, &frame) == LZ_ok) write_seed("packet", "repair_ask", "", 0, frame);
+    if (repair_encode(a, PACKET_REPAIR_ANSWER, &repair, &frame) == LZ_ok) write_seed("packet", "repair_answer", "", 0, frame);
     struct refusal refusal = { LZ_bad_version, lz_bytes_str("协议版本不兼容") };
     if (refusal_encode(a, &refusal, &frame) == LZ_ok) write_seed("packet", "refusal", "", 0, frame);
     for (size_t i = 0; i < pool.n; i++) {

@@ -319,6 +319,22 @@ static void say_reclaim(struct session_ *s, struct input *in, size_t peer, size_
     if (err == LZ_ok) feed(s, in, peer, packet, false);
 }
 
+/* Asks for what it may and may not have, or gives what is and is not wanted. */
+static void say_repair(struct session_ *s, struct input *in, size_t peer) {
+    enum { MAX = 6 };
+    struct arena *a = fuzz_arena();
+    struct lz_bytes *keys = arena_alloc(a, MAX * sizeof *keys), *list = arena_alloc(a, MAX * sizeof *list), packet;
+    LZ_ASSERT(keys && list);
+    struct repair r = { .keys = keys, .envelopes = list };
+    bool answers = chance(in, 128);
+    for (size_t n = pick(in, MAX); r.n_keys < n; r.n_keys++) {
+        struct key key = s->pool.n ? key_id(s->pool.ids[pick(in, s->pool.n)]) : key_u64(0);
+        keys[r.n_keys] = chance(in, 48) ? take_bytes(in, 70) : lz_bytes_of(arena_copy(a, key.b, key.len), key.len);
+    }
+    if (answers) r.n_envelopes = make_envelopes(s, in, peer, list, MAX);
+    if (repair_encode(a, answers ? PACKET_REPAIR_ANSWER : PACKET_REPAIR_ASK, &r, &packet) == LZ_ok) feed(s, in, peer, packet, false);
+}
+
 static void say_raw(struct session_ *s, struct input *in, size_t peer) {
     if (chance(in, 128) && s->n_sent) {                          /* what we said comes back */
         s->unknown_said = s->reclaims = true;
@@ -388,12 +404,13 @@ static void pass_time(struct session_ *s, struct input *in) {
 
 static void operate(struct session_ *s, struct input *in) {
     turn_of(s);
-    switch (pick(in, 6)) {
+    switch (pick(in, 8)) {
     case 0: turn_parent_event(s->node.turn, PARENT_CONNECTED); break;
     case 1: turn_parent_event(s->node.turn, PARENT_LOST); break;
     case 2: turn_parent_event(s->node.turn, PARENT_REFUSED); break;
     case 3: turn_override_reclaim(s->node.turn); break;
     case 4: (void)turn_resolve(s->node.turn, take_unit(in)); break;
+    case 5: case 6: end_turn(s); turn_of(s); if (chance(in, 128)) turn_repair_give_up(s->node.turn); else turn_repair(s->node.turn); break;
     default: s->node.full = true; break;
     }
 }
@@ -409,7 +426,7 @@ static void step(struct session_ *s, struct input *in) {
     case 8: say_tip_fetch_ack(s, in, peer, 1); break;
     case 9: say_tip_fetch_ack(s, in, peer, 2); break;
     case 10: submit_own(s, in); break;
-    case 11: say_raw(s, in, peer); break;
+    case 11: if (chance(in, 96)) say_repair(s, in, peer); else say_raw(s, in, peer); break;
     case 12: pass_time(s, in); break;
     case 13: operate(s, in); break;
     case 14: if (chance(in, 128)) restart(s); else change_children(s, in); break;

@@ -691,24 +691,35 @@ Test(opening, by_another_unit_is_refused) {
     open_store();
 }
 
-static void craft_meta(uint32_t format, size_t len) {
+static void craft_meta(uint32_t format, size_t len, uint64_t stamp, uint64_t position) {
     uint8_t v[64] = { 0 };
     store_begin_epoch(store, epoch_of(1));
     commit();
     lz_put32(v, format);
     lz_put32(v + 4, UNIT);
+    lz_put64(v + 8, stamp);
+    lz_put64(v + 16, position);
     store_put(store, TABLE_meta, key_bytes(str("store")), lz_bytes_of(v, len));
     commit();
     store_close(&store);
 }
 Test(opening, of_a_newer_format_is_refused) {
     struct lz_fail fail = { 0 };
-    craft_meta(2, 28);
+    craft_meta(2, 28, 0, 0);
     cr_assert_eq(try_open(path, UNIT, MAP, &fail), LZ_store_newer);
     cr_assert(fail.text[0]);
 }
 Test(opening, with_a_short_head_is_refused) {
-    craft_meta(1, 20);
+    craft_meta(1, 20, 0, 0);
+    cr_assert_eq(try_open(path, UNIT, MAP, NULL), LZ_store_corrupt);
+}
+
+Test(opening, with_a_stamp_that_has_no_next_is_refused) {
+    craft_meta(1, 28, UINT64_MAX, 0);
+    cr_assert_eq(try_open(path, UNIT, MAP, NULL), LZ_store_corrupt);
+}
+Test(opening, with_a_position_that_has_no_next_is_refused) {
+    craft_meta(1, 28, 0, UINT64_MAX);
     cr_assert_eq(try_open(path, UNIT, MAP, NULL), LZ_store_corrupt);
 }
 
