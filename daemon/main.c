@@ -5,6 +5,7 @@
  * then the process ends: the service manager starts it again and the store is the truth. */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include "config.h"
 #include "ctl/ctl.h"
+#include "restore.h"
 
 #define LZ_VERSION "0.1.0"
 enum { FILE_BYTES_MAX = 16 * 1024 * 1024, WAIT_MAX_MS = 1000 };
@@ -213,15 +215,14 @@ static enum lz_err prepare(struct daemon *d, const char *path, struct lz_fail *f
 
 /* ---- start, loop, end ------------------------------------------------------------------------------------------------------------ */
 
-static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
-    const struct config *c = &d->config;
-    struct lz_now now = lz_clock_now();
-    struct store_options store = { .path = c->store_path, .unit = c->node_unit, .map_bytes = c->store_map_mib << 20,
+static struct store_options store_options(const struct config *c) {
+    return (struct store_options){ .path = c->store_path, .unit = c->node_unit, .map_bytes = c->store_map_mib << 20,
                                    .budget_bytes = c->store_budget_mib << 20, .reserve_bytes = c->store_reserve_mib << 20 };
-    enum lz_err err = store_open(&d->store, &store, fail);
-    if (err != LZ_ok) return err;
+}
+
+/* What the turn is told besides its numbers: all but the store. */
+static void take_rooms(struct daemon *d) {
     struct turn_options *o = &d->turn_options;
-    o->store = d->store;
     o->roster = d->roster;
     o->units = d->units;
     o->calendar = d->calendar;
@@ -229,6 +230,17 @@ static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
     crypto_generichash(o->seal_key, sizeof o->seal_key, (const uint8_t *)"linzhang seal", 13, d->wire_options.secret_key, KEY_BYTES);
     lz_random(o->epoch.b, sizeof o->epoch.b);
     lz_random(&o->seed, sizeof o->seed);
+}
+
+static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
+    const struct config *c = &d->config;
+    struct lz_now now = lz_clock_now();
+    struct store_options store = store_options(c);
+    struct turn_options *o = &d->turn_options;
+    enum lz_err err = store_open(&d->store, &store, fail);
+    if (err != LZ_ok) return err;
+    take_rooms(d);
+    o->store = d->store;
     err = wire_open(&d->wire, &d->wire_options, fail);
     if (err == LZ_ok) err = turn_open(&d->turn, o, now, fail);
     if (err != LZ_ok) return err;
@@ -285,19 +297,33 @@ static void end(struct daemon *d) {
 }
 
 static int usage(FILE *out) {
-    fputs("用法：linzhangd [-n] 配置文件\n"
-          "  -n  只检查配置，不启动；没有问题时退出码为 0\n"
-          "  -V  版本\n"
+    fputs("用法：linzhangd [-n] [--restore 备份目录] 配置文件\n"
+          "  -n, --check          只检查配置，不启动；没有问题时退出码为 0\n"
+          "  -R, --restore 目录   用 linzhangctl backup 做的备份换下存储，检查后退出；守护进程须先停止\n"
+          "  -V, --version        版本\n"
           "配置样例见 deploy/examples；操作用 linzhangctl。\n", out);
     return out == stderr ? 2 : 0;
 }
 
-static int run(struct daemon *d, const char *path, bool check_only) {
+static int refused(const struct lz_fail *fail) {
+    fprintf(stderr, "linzhangd：%s（%s）\n", fail->text, lz_err_name(fail->code));
+    return 1;
+}
+
+static int restore(struct daemon *d, const char *backup) {
+    struct lz_fail fail = { 0 };
+    take_rooms(d);
+    struct restore_options o = { .backup = backup, .children_path = d->config.keys_children, .store = store_options(&d->config), .turn = d->turn_options };
+    return restore_run(&o, &fail) == LZ_ok ? 0 : refused(&fail);
+}
+
+static int run(struct daemon *d, const char *path, bool check_only, const char *backup) {
     struct lz_fail fail = { 0 };
     enum lz_err err = prepare(d, path, &fail);
     if (err == LZ_ok && check_only) { printf("%s：配置没有问题\n", path); return 0; }
+    if (err == LZ_ok && backup) return restore(d, backup);
     if (err == LZ_ok) err = start(d, &fail);
-    if (err != LZ_ok) { fprintf(stderr, "linzhangd：%s（%s）\n", fail.text, lz_err_name(fail.code)); return 1; }
+    if (err != LZ_ok) return refused(&fail);
     lz_log(LZ_INFO, "daemon.started unit=%06u software=%s store=%s", d->config.node_unit, LZ_VERSION, d->config.store_path);
     while (!stopping && err == LZ_ok) err = one_turn(d);
     if (err != LZ_ok) lz_log(LZ_ERROR, "daemon.no_way_on reason=%s", lz_err_name(err));
@@ -306,10 +332,16 @@ static int run(struct daemon *d, const char *path, bool check_only) {
 }
 
 int main(int argc, char **argv) {
+    static const struct option options[] = {
+        { "check", no_argument, NULL, 'n' }, { "restore", required_argument, NULL, 'R' }, { "version", no_argument, NULL, 'V' },
+        { "help", no_argument, NULL, 'h' }, { 0 },
+    };
     bool check_only = false;
+    const char *backup = NULL;
     int option;
-    while ((option = getopt(argc, argv, "nVh")) != -1) {
+    while ((option = getopt_long(argc, argv, "nR:Vh", options, NULL)) != -1) {
         if (option == 'n') check_only = true;
+        else if (option == 'R') backup = optarg;
         else if (option == 'V') { puts("linzhangd " LZ_VERSION); return 0; }
         else return usage(option == 'h' ? stdout : stderr);
     }
@@ -324,7 +356,7 @@ int main(int argc, char **argv) {
     d.calendar = calendar_create();
     d.roster = roster_create();
     if (!d.units || !d.roster) lz_fatal("out of memory");
-    int code = run(&d, argv[optind], check_only);
+    int code = run(&d, argv[optind], check_only, backup);
     end(&d);
     return code;
 }

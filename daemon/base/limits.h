@@ -36,6 +36,7 @@ enum {
     RECLAIM_SLICE        = 512,           /* records in one reclaim answer                           */
     REPAIR_KEYS_MAX      = 256,           /* damaged records asked of a neighbour at once            */
     SCRUB_SLICE          = 256,           /* values the slow scrub reads a second                    */
+    BACKUP_SLICE_BYTES   = 512 * 1024,    /* copied to a backup in one turn                          */
     SERVE_PEERS_MAX      = 8,             /* followers repaired from disk at once                    */
     WINDOW_BYTES         = 2 * 1024 * 1024, /* sent and not yet acknowledged, per feed               */
     WINDOW_PUSHES        = 64,

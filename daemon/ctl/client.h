@@ -137,6 +137,7 @@ void print_answer(const struct printer *printer, const struct answer *answer);
 void print_row_line(const struct printer *printer, const struct row *row);      /* watch */
 void print_text(const struct printer *printer, struct lz_bytes text);           /* made harmless, newlines kept */
 void print_refusal(const struct printer *printer, enum lz_err code, struct lz_bytes text);
+struct lz_bytes row_cell(const struct row *row, const char *name);              /* empty: it has none */
 void print_json_answer(FILE *out, const struct answer *answer);
 void print_json_row(FILE *out, const struct row *row);
 void print_json_import(FILE *out, enum lz_err code, struct lz_bytes text, const struct import_result *result);

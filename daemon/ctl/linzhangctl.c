@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_DONE = 0, EXIT_REFUSED = 1, WATCH_SLICE_MS = 2000, KEY_FILE_MAX = 256 };
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, WATCH_SLICE_MS = 2000, BACKUP_LOOK_US = 100 * 1000, KEY_FILE_MAX = 256 };
 static const size_t ARENA_BYTES = (size_t)4 << 30, SCRATCH_BYTES = (size_t)64 << 20;
 
 struct client {
@@ -178,6 +178,29 @@ static int run_ask(struct client *c) {
     return lz_err_exit(answer.code);
 }
 
+static bool is_under_way(const struct answer *answer) {
+    for (size_t i = 0; i < answer->n_rows; i++)
+        if (lz_bytes_equal(row_cell(&answer->rows[i], "backup"), lz_bytes_str("running"))) return true;
+    return false;
+}
+
+/* A backup goes on in the daemon by itself; its clerk waits for the end of it. */
+static int run_backup(struct client *c) {
+    struct ask ask = ask_of(c), after = { .verb = lz_bytes_str("backup status") };
+    struct answer answer;
+    struct lz_fail fail;
+    if (session_ask(&c->session, &ask, &answer, &fail)) return refuse_unknown(c, &fail);
+    while (answer.code == LZ_ok) {
+        if (session_ask(&c->session, &after, &answer, &fail)) return refuse_unknown(c, &fail);
+        if (!is_under_way(&answer)) break;
+        usleep(BACKUP_LOOK_US);
+    }
+    if (c->command.json) print_json_answer(stdout, &answer);
+    else if (answer.code != LZ_ok) print_refusal(&c->err, answer.code, answer.text);
+    else printf("%.*s\n", (int)answer.text.len, (const char *)answer.text.data);
+    return lz_err_exit(answer.code);
+}
+
 static bool watch_show(struct client *c, const struct answer *answer) {
     for (size_t i = 0; i < answer->n_rows; i++)
         if (c->command.json) print_json_row(stdout, &answer->rows[i]);
@@ -268,7 +291,7 @@ static int run(struct client *c) {
     if (session_open(&c->session, &fail)) return refuse_fail(c, &fail);
     int code = EXIT_REFUSED;
     switch (c->command.verb->mode) {
-    case MODE_READ: case MODE_WRITE: code = run_ask(c); break;
+    case MODE_READ: case MODE_WRITE: code = strcmp(c->command.verb->handler, "backup") == 0 ? run_backup(c) : run_ask(c); break;
     case MODE_STREAM: code = run_stream(c); break;
     case MODE_IMPORT: code = run_import(c); break;
     case MODE_LOCAL: break;

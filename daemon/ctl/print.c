@@ -51,7 +51,7 @@ struct printer printer_for(FILE *out, struct arena *arena) {
 
 /* ---- cells ---------------------------------------------------------------------------------------------------- */
 
-static struct lz_bytes row_cell(const struct row *row, const char *name) {
+struct lz_bytes row_cell(const struct row *row, const char *name) {
     for (size_t i = 0; i < row->n_cells; i++)
         if (is(row->cells[i].name, name)) return row->cells[i].text;
     return (struct lz_bytes){ 0 };

@@ -1,4 +1,4 @@
-/* verbs_care: the store is looked after: what rotted is made good. */
+/* verbs_care: the store is looked after: what rotted is made good, and copies of it are made. */
 #include "ctl_room.h"
 
 static void row_damaged(struct call *c, struct key key, uint32_t asked, uint32_t absent) {
@@ -65,4 +65,36 @@ enum lz_err verb_repair_give_up(struct call *c) {
     turn_repair_give_up(c->turn);
     say(c, "已放弃 %zu 条记录，派生数据已按余下的记录重做", v.n_damaged);
     return store_failed(c->store);
+}
+
+/* ---- backup ------------------------------------------------------------------------------------------------------------ */
+
+enum lz_err verb_backup(struct call *c) {
+    const char *path = arg_text(c, "dir");
+    enum lz_err err = store_backup_begin(c->store, path ? path : "", roster_print(c->roster, c->arena), c->now.wall_ms, c->fail);
+    if (err == LZ_ok) say(c, "开始备份到 %s；backup status 可查", path);
+    return err;
+}
+
+enum lz_err verb_backup_status(struct call *c) {
+    static const char *const states[] = { "none", "running", "done", "failed" };
+    struct backup_view v;
+    const char *path = store_backup_view(c->store, &v);
+    if (row_begin(c, "list")) {
+        cell_text(c, "backup", states[v.state]);
+        cell_text(c, "path", path);
+        cell_u64(c, "values", v.values);
+        cell_u64(c, "bytes", v.bytes);
+        cell_time(c, "began", v.began_wall_ms);
+        cell_time(c, "ended", v.ended_wall_ms);
+        cell_text(c, "reason", v.reason);
+        row_end(c);
+    }
+    switch (v.state) {
+    case BACKUP_NONE: say(c, "本次启动以来没有做过备份"); break;
+    case BACKUP_RUNNING: say(c, "正在备份到 %s，已复制 %llu 个值", path, (unsigned long long)v.values); break;
+    case BACKUP_DONE: say(c, "已备份到 %s：%llu 个值，%llu KiB", path, (unsigned long long)v.values, (unsigned long long)(v.bytes >> 10)); break;
+    case BACKUP_FAILED: return lz_refuse(c->fail, LZ_store_io, "备份到 %s 没有成功：%s；没有留下残缺的备份", path, v.reason);
+    }
+    return LZ_ok;
 }

@@ -37,7 +37,7 @@ static enum lz_err refuse_network_disk(const char *path, struct lz_fail *fail) {
     return LZ_ok;
 }
 
-static enum lz_err open_directory(struct store *s, const char *path, struct lz_fail *fail) {
+enum lz_err store_open_directory(struct store *s, const char *path, struct lz_fail *fail) {
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         enum lz_err err = errno == EROFS || errno == EACCES ? LZ_read_only : LZ_store_io;
         return lz_refuse(fail, err, "不能建立存储目录 %s：%s", path, strerror(errno));
@@ -149,7 +149,7 @@ enum lz_err store_open(struct store **store_p, const struct store_options *o, st
     s->budget_bytes = o->budget_bytes ? o->budget_bytes : o->map_bytes / 2;
     s->reserve_bytes = o->reserve_bytes;
     s->faults = o->faults;
-    enum lz_err err = open_directory(s, o->path, fail);
+    enum lz_err err = store_open_directory(s, o->path, fail);
     if (err == LZ_ok) err = open_env(s, o, fail);
     if (err == LZ_ok) err = open_tables(s, o, fail);
     if (err == LZ_ok) err = read_meta(s, o, fail);
@@ -165,6 +165,7 @@ void store_close(struct store **store_p) {
     *store_p = NULL;
     if (!s) return;
     store_abort(s);
+    backup_destroy(s);
     if (s->env) mdb_env_close(s->env);
     if (s->lock_fd >= 0) close(s->lock_fd);
     if (s->dir_fd >= 0) close(s->dir_fd);
@@ -199,6 +200,7 @@ static void forget_transaction(struct store *s) {
 void store_abort(struct store *s) {
     if (s->txn) mdb_txn_abort(s->txn);
     forget_transaction(s);
+    backup_settle(s, false);
     s->meta = s->committed;
     s->fresh = NULL;
     s->n_fresh = 0;
@@ -246,6 +248,7 @@ enum lz_err store_commit(struct store *s) {
     }
     int rc = mdb_txn_commit(s->txn);
     forget_transaction(s);
+    backup_settle(s, rc == 0);
     if (rc == 0) {
         s->committed = s->meta;
         return strikes(s, STORE_AFTER_COMMIT) ? LZ_store_io : LZ_ok;
@@ -308,6 +311,7 @@ uint8_t *store_reserve(struct store *s, enum table table, const struct key *key,
     }
     if (rc != 0) { store_fail(s, rc, table_names[table]); return NULL; }
     s->written = true;
+    backup_note(s, table, key);
     return v.mv_data;
 }
 
@@ -326,7 +330,7 @@ void store_delete(struct store *s, enum table table, struct key key) {
     if (!store_ready(s)) return;
     MDB_val k = val(&key);
     int rc = mdb_del(s->txn, s->dbi[table], &k, NULL);
-    if (rc == 0) s->written = true;
+    if (rc == 0) { s->written = true; backup_note(s, table, &key); }
     else if (rc != MDB_NOTFOUND) store_fail(s, rc, "delete");
 }
 
@@ -402,6 +406,7 @@ static bool scrub_table(struct store *s, struct scrub *at, size_t *entries, rot_
         if (!good && met(context, at->table, at->key, raw) == ROT_DROP) {
             if ((rc = mdb_cursor_del(cursor, 0)) != 0) break;
             s->written = true;
+            backup_note(s, at->table, &at->key);
         }
         rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
     }

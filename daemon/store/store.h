@@ -108,6 +108,23 @@ void store_tip_mend(struct store *store, struct feed_id feed);    /* at least th
 void store_feeds_prune(struct store *store);     /* takes the keys of records that are not held out of all feeds */
 void store_rot_forget(struct store *store);      /* all that rotted has been made good */
 
+/* ---- backup: a whole copy, made in slices beside the work; and the way back ---- */
+enum { PATH_MAX_BYTES = 2048 };
+enum backup_state { BACKUP_NONE, BACKUP_RUNNING, BACKUP_DONE, BACKUP_FAILED };
+struct backup_view {
+    enum backup_state state;
+    uint64_t values, bytes, began_wall_ms, ended_wall_ms;
+    char reason[200];                /* why it failed */
+};
+/* path: absolute, must not exist; it is there only when the copy is whole and synced. children: text of the roster, kept with it. */
+enum lz_err store_backup_begin(struct store *store, const char *path, struct lz_bytes children, uint64_t wall_ms, struct lz_fail *fail) LZ_MUST_CHECK;
+bool store_backup_step(struct store *store, size_t bytes, uint64_t wall_ms);   /* between turns; false: none is under way any more */
+bool store_backing_up(const struct store *store);
+const char *store_backup_view(const struct store *store, struct backup_view *view);   /* and its path */
+/* The copy in `backup` takes the place of the store in `path`, which no daemon may have open; what stood there is kept under
+ * the name that `kept` receives ("": nothing stood there). What the copy is worth is for the caller to see: opening, scrub. */
+enum lz_err store_restore(const char *path, const char *backup, uint64_t wall_ms, char *kept, size_t kept_size, struct lz_fail *fail) LZ_MUST_CHECK;
+
 /* ---- what is true of the whole store ---- */
 struct epoch store_epoch(const struct store *store);      /* of this run; none before store_begin_epoch */
 void store_begin_epoch(struct store *store, struct epoch epoch);   /* a new lineage entry, in this transaction */

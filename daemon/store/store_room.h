@@ -11,6 +11,7 @@ struct store_meta {                  /* one value in `meta`, written by the comm
     uint64_t last_stamp, position;
     uint32_t n_epochs;
 };
+struct backup;
 struct store {
     MDB_env *env;
     MDB_dbi dbi[TABLE_COUNT];
@@ -25,6 +26,7 @@ struct store {
     uint64_t budget_bytes, reserve_bytes, map_bytes, rot, rot_unsent;
     struct arena *arena;
     const struct store_faults *faults;
+    struct backup *backup;           /* the last one, or the one under way */
     struct fresh_feed *fresh;        /* allocated in the arena at the first entry of a transaction */
     size_t n_fresh;
 };
@@ -35,4 +37,9 @@ uint8_t *store_reserve(struct store *s, enum table table, const struct key *key,
 void store_seal(const struct key *key, uint8_t *value, size_t len);
 void store_flush_feeds(struct store *s);
 enum { CRC_BYTES = 4 };
+enum lz_err store_open_directory(struct store *s, const char *path, struct lz_fail *fail);     /* and its lock */
+/* backup.c */
+void backup_note(struct store *s, enum table table, const struct key *key);
+void backup_settle(struct store *s, bool committed);
+void backup_destroy(struct store *s);
 #endif

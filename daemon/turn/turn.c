@@ -17,7 +17,7 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     store_begin_epoch(t->o.store, t->o.epoch);
     if (t->o.parent) link_make(t, t->o.parent, true);
     for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
-    if (is_new && t->links) reclaim_open_all(t, NULL, "new_store");
+    if ((is_new || t->o.restored) && t->links) reclaim_open_all(t, NULL, is_new ? "new_store" : "restored");
     follow_try_again(t);
     walk_check(t);
     links_forget_removed(t);
@@ -106,6 +106,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
     }
     t->counters.turns++;
     repair_tick(t);
+    (void)store_backup_step(t->o.store, BACKUP_SLICE_BYTES, now.wall_ms);
 }
 
 bool turn_has_room(const struct turn *t) {
@@ -242,7 +243,7 @@ static void sooner(uint64_t *deadline, uint64_t candidate) {
 
 uint64_t turn_next_deadline(const struct turn *t) {
     uint64_t now = t->now.mono_ms, next = now + 60 * 1000;
-    if (t->serve_more || t->walk_active || t->wants_dial) return now;
+    if (t->serve_more || t->walk_active || t->wants_dial || store_backing_up(t->o.store)) return now;
     uint64_t due = flow_next_due(t->flow);
     if (due != UINT64_MAX) sooner(&next, due > t->now.wall_ms ? now + (due - t->now.wall_ms) : now);
     if (t->links) sooner(&next, t->tip_at_ms);

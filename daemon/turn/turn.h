@@ -26,6 +26,7 @@ struct turn_options {
     const char *software;
     uint8_t seal_key[SEAL_KEY_BYTES];              /* for ever the same at this node */
     struct epoch epoch;              /* random, drawn for this start */
+    bool restored;                   /* the store is a backup's: what came after it is asked back of the neighbours */
     uint64_t seed;                   /* for jitter */
     uint32_t tip_ms, tip_idle_ms, hello_ms;
 };
