@@ -1,3 +1,7 @@
+/* restore: a backup takes the place of the store.
+ *
+ * The order is: is it ours and whole; into place; read every value, recompute everything; a new epoch and open reclaims, in one
+ * commit. A process that dies in between leaves a store that went back, which the neighbours recognise by themselves. */
 #include "restore.h"
 #include <errno.h>
 #include <ini.h>
@@ -42,7 +46,8 @@ static enum lz_err check_values(struct store *store, const struct manifest *m, s
     uint64_t rotten = 0;
     (void)store_scrub(store, &all, SIZE_MAX, count_rotten, &rotten);
     /* the walk counts what it came upon; what was added behind it while it went on is more */
-    if (store_failed(store) != LZ_ok || all.looked < m->values / 2) return lz_refuse(fail, LZ_store_corrupt, "备份残缺：应有约 %llu 个值，只读到 %llu 个", m->values, (unsigned long long)all.looked);
+    if (store_failed(store) != LZ_ok || all.looked < m->values / 2) return lz_refuse(fail, LZ_store_corrupt, "备份残缺：应有约 %llu 个值，只读到 %llu 个", m->values,
+            (unsigned long long)all.looked);
     printf("检查：%llu 个值，损坏 %llu 个%s\n", (unsigned long long)all.looked, (unsigned long long)rotten, rotten ? "；启动后自动修复，linzhangctl repair status 可查" : "");
     return LZ_ok;
 }
@@ -83,7 +88,8 @@ enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
     if (err == LZ_ok) {
         turn_begin(turn, now);
         flow_verify(turn_flow(turn), &verify);
-        if (verify.differences) printf("核对：%llu 处差异，第一处：%.*s\n", (unsigned long long)verify.differences, (int)verify.first.len, (const char *)verify.first.data);
+        if (verify.differences) printf("核对：%llu 处差异，第一处：%.*s\n", (unsigned long long)verify.differences, (int)verify.first.len,
+                (const char *)verify.first.data);
         else printf("核对：记录 %llu 条，派生数据无差异\n", (unsigned long long)verify.records);
         printf("已还原，换了新的运行号；启动后先从邻居找回备份之后的记录，找回之前暂不受理提交\n");
     }

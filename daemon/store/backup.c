@@ -207,7 +207,8 @@ static int sync_path(const char *path) {
 static int finish(struct store *s, struct backup *b, uint64_t wall_ms) {
     char text[512], epoch[33], parent[PATH_MAX_BYTES];
     lz_hex(s->epoch.b, sizeof s->epoch.b, epoch);
-    int n = snprintf(text, sizeof text, "; linzhang 的备份，用 linzhangd --restore 还原\nformat = %u\nunit = %06u\nepoch = %s\nposition = %llu\nvalues = %llu\nwall_ms = %llu\n",
+    int n = snprintf(text, sizeof text, "; linzhang 的备份，用 linzhangd --restore 还原\n"
+                     "format = %u\nunit = %06u\nepoch = %s\nposition = %llu\nvalues = %llu\nwall_ms = %llu\n",
                      s->committed.format, s->committed.unit, epoch, (unsigned long long)s->committed.position, (unsigned long long)b->view.values,
                      (unsigned long long)wall_ms);
     snprintf(parent, sizeof parent, "%s", b->path);
@@ -243,7 +244,8 @@ bool store_backup_step(struct store *s, size_t bytes, uint64_t wall_ms) {
         close_copy(b);
         remove_partial(b);
     }
-    if (last && rc == 0) lz_log(LZ_INFO, "backup.done path=%s values=%llu bytes=%llu", b->path, (unsigned long long)b->view.values, (unsigned long long)b->view.bytes);
+    if (last && rc == 0) lz_log(LZ_INFO, "backup.done path=%s values=%llu bytes=%llu", b->path, (unsigned long long)b->view.values,
+            (unsigned long long)b->view.bytes);
     return b->view.state == BACKUP_RUNNING;
 }
 
@@ -273,7 +275,8 @@ static int copy_file(const char *from, const char *to) {
 enum lz_err store_restore(const char *path, const char *backup, uint64_t wall_ms, char *kept, size_t kept_size, struct lz_fail *fail) {
     struct store s = { .lock_fd = -1, .dir_fd = -1 };
     char from[PATH_MAX_BYTES + 16], fresh[PATH_MAX_BYTES + 16], data[PATH_MAX_BYTES + 16];
-    enum lz_err err = strlen(path) >= PATH_MAX_BYTES || strlen(backup) >= PATH_MAX_BYTES ? lz_refuse(fail, LZ_bad_argument, "路径太长") : store_open_directory(&s, path, fail);
+    enum lz_err err = strlen(path) >= PATH_MAX_BYTES || strlen(backup) >= PATH_MAX_BYTES ? lz_refuse(fail, LZ_bad_argument,
+            "路径太长") : store_open_directory(&s, path, fail);
     if (err == LZ_ok) {
         snprintf(from, sizeof from, "%s/data.mdb", backup);
         snprintf(fresh, sizeof fresh, "%s/data.mdb.new", path);

@@ -779,3 +779,133 @@ Test(values, register_of_a_newer_kind_in_an_entry) {
     n = read_feed(up, 0, &list, &to);
     cr_expect_eq(n, 3, "after a newer one: %zu of 3", n);
 }
+
+/* ---- backup -------------------------------------------------------------------------------------------------------------- */
+
+TestSuite(backup, .init = begin, .fini = end, .timeout = 60);
+
+static uint64_t dice = 1;
+static uint64_t roll(uint64_t below) {
+    dice = dice * 6364136223846793005ull + 1442695040888963407ull;
+    return (dice >> 33) % below;
+}
+static enum table any_table(void) {
+    static const enum table tables[] = { TABLE_due, TABLE_number, TABLE_audit, TABLE_ask };
+    return tables[roll(LZ_COUNT(tables))];
+}
+static void scribble(size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        char text[400];
+        enum table table = any_table();
+        struct key key = key_u64(roll(3000));
+        memset(text, 'a' + (int)roll(26), sizeof text);
+        if (roll(3) == 0) store_delete(store, table, key);
+        else store_put(store, table, key, lz_bytes_of((const uint8_t *)text, roll(sizeof text)));
+    }
+}
+/* Everything in both, value for value. */
+static void same_stores(const char *copy_path) {
+    struct store *mine = store, *copy;
+    struct lz_fail fail = { 0 };
+    cr_assert_eq(try_open(copy_path, UNIT, MAP, &fail), LZ_ok, "%s", fail.text);
+    copy = store;
+    store = mine;
+    for (int table = 0; table < TABLE_COUNT; table++) {
+        struct key a = { 0 }, b = { 0 };
+        struct lz_bytes va, vb;
+        for (size_t n = 0; ; n++, a = key_after(a), b = key_after(b)) {
+            bool more = store_seek(mine, (enum table)table, &a, &va), also = store_seek(copy, (enum table)table, &b, &vb);
+            cr_assert_eq(more, also, "%s: %zu values, and no more in one of them", table_name((enum table)table), n);
+            if (!more) break;
+            cr_assert(lz_bytes_equal(key_view(&a), key_view(&b)) && lz_bytes_equal(va, vb), "%s differs at value %zu", table_name((enum table)table), n);
+        }
+    }
+    cr_assert_eq(store_rot(copy), 0);
+    store_close(&copy);
+}
+static void remove_copy(const char *at) {
+    char file[160];
+    static const char *const files[] = { "data.mdb", "children.tsv", "backup.ini", "daemon.lock", "lock.mdb" };
+    for (size_t i = 0; i < LZ_COUNT(files); i++) { snprintf(file, sizeof file, "%s/%s", at, files[i]); unlink(file); }
+    rmdir(at);
+}
+
+Test(backup, is_the_store_as_the_last_commit_left_it) {
+    char at[128];
+    struct lz_fail fail = { 0 };
+    struct backup_view v;
+    for (int round = 0; round < 20; round++) {
+        snprintf(at, sizeof at, "%s/copy", dir);
+        store_begin_epoch(store, (struct epoch){ { (uint8_t)(round + 1) } });
+        scribble(4000);
+        commit();
+        cr_assert_eq(store_backup_begin(store, at, str("roster"), 5, &fail), LZ_ok, "%s", fail.text);
+        cr_assert_eq(store_backup_begin(store, at, str("roster"), 5, &fail), LZ_already);
+        size_t slices = 0;
+        while (store_backup_step(store, 1 + roll(20000), 7)) {
+            slices++;
+            scribble(roll(60));
+            if (roll(4) == 0) store_abort(store);                     /* a turn that was given up leaves nothing in the copy */
+            else commit();
+        }
+        cr_assert_str_eq(store_backup_view(store, &v), at);
+        cr_assert(v.state == BACKUP_DONE && v.ended_wall_ms == 7 && slices > 20, "%s", v.reason);
+        store_abort(store);
+        same_stores(at);
+        remove_copy(at);
+    }
+}
+
+Test(backup, takes_so_much_in_one_turn) {
+    char at[128];
+    struct lz_fail fail = { 0 };
+    static uint8_t big[60000];
+    snprintf(at, sizeof at, "%s/copy", dir);
+    for (uint64_t i = 0; i < 40; i++) store_put(store, TABLE_audit, key_u64(i), lz_bytes_of(big, sizeof big));
+    commit();
+    cr_assert_eq(store_backup_begin(store, at, str(""), 5, &fail), LZ_ok, "%s", fail.text);
+    struct backup_view v;
+    cr_assert(store_backup_step(store, BACKUP_SLICE_BYTES, 7));
+    store_abort(store);
+    store_backup_view(store, &v);
+    cr_assert(v.bytes >= BACKUP_SLICE_BYTES && v.bytes < BACKUP_SLICE_BYTES + sizeof big + 100, "%llu", (unsigned long long)v.bytes);
+    store_close(&store);                                                /* a daemon that stops leaves no half copy */
+    char partial[160];
+    snprintf(partial, sizeof partial, "%s.partial", at);
+    cr_assert(access(at, F_OK) != 0 && access(partial, F_OK) != 0);
+    open_store();
+}
+
+Test(backup, refuses_what_it_cannot_write) {
+    struct lz_fail fail = { 0 };
+    char at[128];
+    snprintf(at, sizeof at, "%s/no/such/place", dir);
+    cr_assert_eq(store_backup_begin(store, at, str(""), 5, &fail), LZ_read_only);
+    cr_assert_eq(store_backup_begin(store, "relative", str(""), 5, &fail), LZ_bad_argument);
+    cr_assert_eq(store_backup_begin(store, dir, str(""), 5, &fail), LZ_already);
+    cr_assert(!store_backing_up(store) && !store_backup_step(store, 100, 1));
+}
+
+Test(backup, takes_the_place_of_a_store) {
+    char at[128], kept[200];
+    struct lz_fail fail = { 0 };
+    snprintf(at, sizeof at, "%s/copy", dir);
+    store_put(store, TABLE_audit, key_u64(1), str("before"));
+    commit();
+    cr_assert_eq(store_backup_begin(store, at, str(""), 5, &fail), LZ_ok);
+    while (store_backup_step(store, 100, 7)) store_abort(store);
+    store_abort(store);
+    store_put(store, TABLE_audit, key_u64(1), str("after"));
+    commit();
+    cr_assert_eq(store_restore(path, at, 9000, kept, sizeof kept, &fail), LZ_store_busy);
+    store_close(&store);
+    cr_assert_eq(store_restore(path, at, 9000, kept, sizeof kept, &fail), LZ_ok, "%s", fail.text);
+    cr_assert(access(kept, F_OK) == 0, "what stood there is kept");
+    open_store();
+    cr_assert(has(TABLE_audit, key_u64(1), "before"));
+    store_close(&store);
+    cr_assert_eq(store_restore(path, dir, 9001, kept, sizeof kept, &fail), LZ_store_io, "no copy there");
+    open_store();
+    cr_assert(has(TABLE_audit, key_u64(1), "before"), "and nothing was changed");
+    remove_copy(at);
+}
