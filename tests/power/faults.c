@@ -22,6 +22,11 @@
 #include <unistd.h>
 
 enum { CITY = 410800, COUNTY = 410882, STEPS = 64, PACKETS = 512, PUMP_MAX = 600, TRIES = 4, EXIT_ENDED = 1, EXIT_WRONG = 9, SHOWN = 8, WORKERS = 2 };
+#ifdef POWER_WRAP
+enum { CALLS_MIN = 25 };             /* of our own objects only: what liblmdb allocates is not seen */
+#else
+enum { CALLS_MIN = 200 };
+#endif
 struct step_result { bool done; uint8_t n_ids; struct rec_id ids[8]; };
 struct shared {                      /* survives the child */
     struct step_result steps[STEPS];
@@ -169,6 +174,12 @@ static bool pump(struct world *w) {
 
 /* ---- clerks ------------------------------------------------------------------------------------------------------------------- */
 
+static bool same_ids(const struct step_result *a, const struct step_result *b) {
+    bool same = a->n_ids == b->n_ids;
+    for (size_t i = 0; i < a->n_ids && same; i++) same = rec_id_equal(a->ids[i], b->ids[i]);
+    return same;
+}
+
 /* One ask, with the request id of its step, repeated as linzhangctl repeats it. pairs: name=value. Gives whether it was done. */
 static bool clerk(struct world *w, struct rig *r, int step, const char *verb, const char *const *pairs) {
     struct arg args[12];
@@ -204,7 +215,7 @@ static bool clerk(struct world *w, struct rig *r, int step, const char *verb, co
     }
     if (!w->answered_ok && w->again) wrong(w, "step %d (%s) is refused afterwards: %s %s", step, verb, lz_err_name(w->code), w->said);
     if (!w->answered_ok) return false;
-    if (result->done && (result->n_ids != w->answer.n_ids || memcmp(result->ids, w->answer.ids, sizeof result->ids) != 0))
+    if (result->done && !same_ids(result, &w->answer))
         wrong(w, "step %d (%s) was acknowledged and is answered otherwise now", step, verb);
     for (size_t i = 0; i < w->answer.n_ids; i++) {
         struct stored stored;
@@ -463,7 +474,7 @@ static bool worker(struct run *run, const struct plan *plans, size_t n_plans, in
             if (!run->shared->steps[s].done) { printf("step %d was not done without a fault\n", s); return false; }
         for (long at = only ? only : 1 + number * step; at <= calls; at += only ? calls : WORKERS * step)
             one_fault(run, &plans[i], at, (const uint64_t (*)[KIND_MAX])expected, &t);
-        if (calls < 100) { printf("%s: only %ld calls\n", plans[i].name, calls); return false; }
+        if (calls < CALLS_MIN) { printf("%s: only %ld calls\n", plans[i].name, calls); return false; }
         printf("%s: %ld calls, %llu tried by worker %d: %llu went through, %llu ended, %llu not started, %llu bad\n", plans[i].name, calls,
                (unsigned long long)t.runs, number, (unsigned long long)t.through, (unsigned long long)t.ended, (unsigned long long)t.refused,
                (unsigned long long)t.bad);

@@ -7,6 +7,12 @@ $(BUILD)/tests/power: $(POWER_SRC) $(wildcard tests/power/*.h) $(LIB)
 $(BUILD)/tests/power_shim.so: tests/power/shim.c tests/power/log.h
 	@mkdir -p $(@D)
 	$(V)$(CC) -std=gnu11 $(OPT) -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
+# With the shim linked in, for a sanitizer whose malloc must come first.
+$(BUILD)/tests/power_wrapped: $(POWER_SRC) tests/power/shim.c $(wildcard tests/power/*.h) $(LIB)
+	@mkdir -p $(@D)
+	$(V)$(CC) $(filter-out -Wconversion -Wshadow -std=c11,$(CFLAGS)) -std=gnu11 -DPOWER_WRAP -rdynamic -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	    -o $@ $(POWER_SRC) tests/power/shim.c $(LIB) $(LIBS)
+asan-built: $(BUILD)/tests/power_wrapped
 
 IMAGES ?= 200000
 .PHONY: power

@@ -8,7 +8,9 @@
  * `short` lets the N-th write put only half of its bytes, `dsync` is a write through an O_DSYNC descriptor (LMDB's meta page),
  * `alloc` is malloc, calloc and realloc called from the program itself or from liblmdb: libzmq ends the process by design when
  * it gets no memory, so its calls are left alone. A program that drives faults by itself calls power_arm and power_count. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -300,6 +302,7 @@ static bool alloc_fails(uintptr_t caller) {
     allocs++;
     if (fault_at == 0 || (fault_forever ? allocs < fault_at : allocs != fault_at)) return false;
     struck = true;
+    if (getenv("POWER_TRACE")) dprintf(2, "shim: alloc %ld fails\n", allocs);
     errno = ENOMEM;
     return true;
 }
@@ -346,6 +349,19 @@ int fstat64(int fd, struct stat64 *out) {
     return ((int (*)(int, struct stat64 *))next_of("fstat64"))(fd, out);
 }
 
+#ifdef POWER_WRAP
+/* Linked into a program that a sanitizer's own malloc serves: the linker sends our objects' calls here (--wrap). */
+void *__real_malloc(size_t);
+void *__real_calloc(size_t, size_t);
+void *__real_realloc(void *, size_t);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n) { return alloc_fails((uintptr_t)__builtin_return_address(0)) ? NULL : __real_malloc(n); }
+void *__wrap_calloc(size_t n, size_t size) { return alloc_fails((uintptr_t)__builtin_return_address(0)) ? NULL : __real_calloc(n, size); }
+void *__wrap_realloc(void *p, size_t n) { return alloc_fails((uintptr_t)__builtin_return_address(0)) ? NULL : __real_realloc(p, n); }
+#else
 void *malloc(size_t n) { return alloc_fails((uintptr_t)__builtin_return_address(0)) ? NULL : __libc_malloc(n); }
 void *calloc(size_t n, size_t size) { return alloc_fails((uintptr_t)__builtin_return_address(0)) ? NULL : __libc_calloc(n, size); }
 void *realloc(void *p, size_t n) { return alloc_fails((uintptr_t)__builtin_return_address(0)) ? NULL : __libc_realloc(p, n); }
+#endif

@@ -13,6 +13,7 @@ asan() {
     check sim/asan-crashes 600 "$BUILD/sim" -n 60
     check sim/asan-everything 600 "$BUILD/sim" -n 60 -m all
     check sim/asan-scenarios 600 "$BUILD/sim" -s all
+    power-asan
     for log in "$out"/asan.*; do [ -e "$log" ] || continue; failed=$((failed + 1)); printf 'FAILED %s\n' "$log"; head -n 20 "$log"; done
 }
 # The tests of the tests: with a planted bug, seeds must fail.
