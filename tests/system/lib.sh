@@ -19,3 +19,44 @@ holds() { [ "$(count_of "$1" "$2")" = "$3" ]; }                                 
 verified() { for u in "$@"; do ctl "$u" verify >"$tree_work/$u/verify" 2>&1 || fail "verify at $u: $(cat "$tree_work/$u/verify")"; done; }
 # progress_tsv FILE TASK N FROM: N reports
 progress_tsv() { awk -v t="$2" -v n="$3" -v from="$4" -v day="$(date +%F)" 'BEGIN { OFS = "\t"; print "task", "as_of", "num", "den", "text"; for (i = 0; i < n; i++) print t, day, (from + i) % 1000, 1000, "第" from + i "次上报" }' >"$1"; }
+# The tree of the demo: a province, a city, its eleven units below; everything enrolled and live.
+counties=(410802 410803 410804 410811 410821 410822 410823 410825 410871 410882 410883)
+thirteen=($P $C "${counties[@]}")
+thirteen_up() { # [CONFIG LINES]...
+    local u
+    for u in "${thirteen[@]}"; do
+        case $u in $P) tree_node $u - feeds.subscribe=progress feeds.rollup_ms=200 "$@" ;; $C) tree_node $u $P feeds.rollup_ms=200 "$@" ;; *) tree_node "$u" $C feeds.rollup_ms=200 "$@" ;; esac || fail "configuration of $u"
+    done
+    for u in "${thirteen[@]}"; do tree_start "$u" || fail "start of $u"; done
+    tree_enrol $P $C || fail "child add $C"
+    for u in "${counties[@]}"; do tree_enrol $C "$u" || fail "child add $u"; done
+    until_true 30 "the city is live with all" live $C 12
+}
+# A load on the units given (clerks.c); what is acknowledged goes to $tree_work/ledger.
+clerks_begin() { "$tree_build/tests/clerks" "${SEED:-7}" "$tree_work" "$tree_work/ledger" "$@" >"$tree_work/clerks" 2>&1 & clerks_pid=$!; }
+clerks_end() { kill "$clerks_pid" 2>/dev/null; wait "$clerks_pid" || fail "the clerks: $(tail -n 3 "$tree_work/clerks")"; tail -n 1 "$tree_work/clerks"; }
+# Everything that the stores hold against everything that was acknowledged (ledger.c); the daemons must be stopped.
+ledger_of() { "$tree_build/tests/ledger" "$tree_work/ledger" "$tree_work" -w "$@" >"$tree_work/ledger.out" 2>&1 || fail "$(cat "$tree_work/ledger.out")"; tail -n 1 "$tree_work/ledger.out"; }
+# live_all UNIT...: each says `live` of all its links. Twice, since what arrives may be answered.
+live_once() { local u; for u in "$@"; do json "$u" links | jq -e '(.sections.list | length) > 0 and all(.sections.list[]; .link == "live")' >/dev/null || return 1; done; }
+live_all() { live_once "$@" && sleep 0.4 && live_once "$@"; }
+# The sums of the province's board in the words of the ledger's last line.
+board_sums() {
+    json $P board | jq -r '.sections as $s | def total(f): [f] | add // 0;
+        "progress \(total($s.count[]?)) problem \(total($s.problems[]?.total)) emergency \(total($s.emergencies[]?.total)) receivers \(total($s.kinds[]?.total)) signs \(total($s.kinds[]?.n_signed)) reports \(total($s.kinds[]?.n_reported)) done \(total($s.board[]?.numerator)) of \(total($s.board[]?.denominator))"' |
+        sed "s/^progress 0/progress $(count_of $P progress)/"
+}
+board_agrees() { [ "$(board_sums)" = "$(sed -n '$s/.*\(progress .*\)/\1/p' "$tree_work/ledger.out")" ]; }
+# What stands at the end of every story: all live, verify clean, all that was acknowledged in its place and once, and after a restart the
+# sums of the province are those of a plain recount.
+settled() { # SECONDS UNIT...
+    local seconds=$1 u; shift
+    until_true "$seconds" "all live at the end" live_all "$@"
+    verified "$@"
+    for u in "$@"; do tree_stop "$u"; done
+    ledger_of "$@"
+    for u in "$@"; do tree_start "$u" || fail "start of $u at the end"; done
+    until_true 30 "sums: the board says $(board_sums)" board_agrees
+    until_true 60 "live after the restart" live_all "$@"
+    verified "$@"
+}
