@@ -335,7 +335,8 @@ static size_t at_work(void) {
 
 static int report(void) {
     printf("asked %llu ok %llu refused %llu resent %llu records %llu longest %llu ms unanswered %zu;", (unsigned long long)asked,
-           (unsigned long long)answered_ok, (unsigned long long)refused, (unsigned long long)resent, (unsigned long long)records, (unsigned long long)longest_ms, at_work());
+           (unsigned long long)answered_ok, (unsigned long long)refused, (unsigned long long)resent, (unsigned long long)records,
+           (unsigned long long)longest_ms, at_work());
     for (size_t i = 0; i < CODES_MAX; i++) if (refusals[i]) printf(" %s %llu", lz_err_name((enum lz_err)i), (unsigned long long)refusals[i]);
     printf("\n");
     return at_work() ? 1 : 0;

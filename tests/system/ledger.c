@@ -216,7 +216,8 @@ static void at_origin(struct node *n) {
     }
     if (!own) die("memory");
     if (k) qsort(own, k, sizeof *own, by_request);
-    for (size_t i = 1; i < k; i++) if (by_request(&own[i - 1], &own[i]) == 0) fault("doubled: %s and %s are of one request", name(own[i - 1]->id), name(own[i]->id));
+    for (size_t i = 1; i < k; i++)
+        if (by_request(&own[i - 1], &own[i]) == 0) fault("doubled: %s and %s are of one request", name(own[i - 1]->id), name(own[i]->id));
     free(own);
 }
 
