@@ -4,7 +4,7 @@ power-asan() {
     check power/asan-every-allocation-fails 300 tests/power/t_faults "$BUILD" alloc
 }
 power() {
-    check power/cuts 400 tests/power/t_cuts "$BUILD" "${IMAGES:-17000}"
+    check power/cuts 900 tests/power/t_cuts "$BUILD" "${IMAGES:-17000}"
     check power/every-file-call-fails 300 tests/power/t_faults "$BUILD" io
     check power/every-allocation-fails 300 tests/power/t_faults "$BUILD" alloc
     check power/a-running-daemon-fails 300 tests/power/t_daemon "$BUILD" 2
