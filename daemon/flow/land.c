@@ -83,13 +83,14 @@ static void enter_missing(struct flow *f, const struct record *r) {
 }
 
 /* One record of a subject; its decoded form is given back before its bytes are copied for the feed. */
-static void reroute_one(struct flow *f, struct rec_id id, const struct route_facts *problem) {
+static void reroute_one(struct flow *f, struct rec_id subject, struct rec_id id, const struct route_facts *problem) {
     struct record r;
     struct route_facts facts;
     size_t mark = arena_used(f->arena);
-    bool held = flow_record(f, id, &r);
+    /* an index that lies must not lead to another subject's move: this one is in the cache already, and nothing new may enter it here */
+    bool held = flow_record(f, id, &r) && (rec_id_equal(id, subject) || rec_id_equal(r.subject, subject));
     if (held) {
-        facts_of(f, &r, problem, &facts);                /* the subject is in the cache already: nothing new enters it here */
+        facts_of(f, &r, problem, &facts);
         route_record(&r, &facts, f->o.roster, &f->route);
     }
     arena_rewind(f->arena, mark);
@@ -104,12 +105,12 @@ static void reroute_subject(struct flow *f, struct rec_id subject) {
     if (!s || !s->here) return;
     if (f->o.parent) flow_wished(f, subject.kind);
     if (is) { problem.subject_here = true; problem_facts(f, subject, &problem); }
-    reroute_one(f, subject, is ? &problem : NULL);
+    reroute_one(f, subject, subject, is ? &problem : NULL);
     struct key prefix = key_id(subject), key = prefix;
     struct lz_bytes v;
     for (; store_seek(f->o.store, TABLE_subject, &key, &v) && key_begins(&key, &prefix, prefix.len); key = key_after(key)) {
         const uint8_t *p = key.b + prefix.len + 4;
-        reroute_one(f, (struct rec_id){ lz_get32(p), KIND_move, lz_get64(p + 4), lz_get32(p + 12) }, is ? &problem : NULL);
+        reroute_one(f, subject, (struct rec_id){ lz_get32(p), KIND_move, lz_get64(p + 4), lz_get32(p + 12) }, is ? &problem : NULL);
     }
 }
 

@@ -26,21 +26,29 @@ static struct lz_bytes rollup_print(struct arena *arena, const struct cached_rol
     return lz_bytes_of(out, len);
 }
 
+/* All or nothing: of a row that cannot be read, *r keeps what it had. */
 bool rollup_parse(struct lz_bytes v, bool total, struct cached_rollup *r) {
+    static const int64_t SUM_MAX = INT64_C(1) << 60;     /* so that no sum of a few sums overflows */
     size_t head = COUNTER_COUNT * 8 + (total ? TOTAL_HEAD : 0);
+    struct counters sum;
     if (v.len < head) return false;
-    for (size_t i = 0; i < COUNTER_COUNT; i++) r->sum.of[i] = (int64_t)lz_get64(v.data + i * 8);
-    if (!total) return true;
     const uint8_t *p = v.data + COUNTER_COUNT * 8;
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        sum.of[i] = (int64_t)lz_get64(v.data + i * 8);
+        if (sum.of[i] > SUM_MAX || sum.of[i] < -SUM_MAX) return false;
+    }
+    uint16_t label_len = total ? lz_get16(p + 21) : 0, number_len = total ? lz_get16(p + 23) : 0;
+    if (label_len > sizeof r->label || number_len > sizeof r->number || (total && v.len != head + label_len + number_len)) return false;
+    r->sum = sum;
+    if (!total) return true;
     r->pending = p[0] != 0;
     r->sent_ms = lz_get64(p + 1);
     r->due_ms = lz_get64(p + 9);
     r->item = lz_get32(p + 17);
-    r->label_len = lz_get16(p + 21);
-    r->number_len = lz_get16(p + 23);
-    if (r->label_len > sizeof r->label || r->number_len > sizeof r->number || v.len != head + r->label_len + r->number_len) return false;
-    memcpy(r->label, p + TOTAL_HEAD, r->label_len);
-    memcpy(r->number, p + TOTAL_HEAD + r->label_len, r->number_len);
+    r->label_len = label_len;
+    r->number_len = number_len;
+    memcpy(r->label, p + TOTAL_HEAD, label_len);
+    memcpy(r->number, p + TOTAL_HEAD + label_len, number_len);
     return true;
 }
 

@@ -82,6 +82,15 @@ static void standing_print(const struct standing *s, uint8_t out[STANDING_BYTES]
     LZ_ASSERT(p + 24 == out + STANDING_BYTES);
 }
 
+/* What the gate for records lets through, so that nothing computed from it overflows, whatever lies on the disk. */
+static bool in_range(const struct standing *s, uint64_t *const *times, size_t n) {
+    static const uint64_t wall_max = UINT64_C(253402300800000);
+    static const int64_t share_max = INT64_C(1) << 53;
+    for (size_t i = 0; i < n; i++)
+        if (*times[i] > wall_max + 366 * (uint64_t)LZ_DAY_MS) return false;       /* a limit may lie behind the last moment there is */
+    return s->numerator >= 0 && s->numerator <= share_max && s->denominator >= 0 && s->denominator <= share_max;
+}
+
 static bool standing_parse(struct lz_bytes v, struct standing *s) {
     if (v.len != STANDING_BYTES || v.data[0] >= MACHINE_COUNT || v.data[1] >= STATES_MAX || v.data[2] >= COLOUR_COUNT) return false;
     const uint8_t *p = v.data;
@@ -97,7 +106,7 @@ static bool standing_parse(struct lz_bytes v, struct standing *s) {
     s->report = rec_id_get(p); p += REC_ID_BYTES;
     s->as_of = lz_get32(p); s->n_progress = lz_get32(p + 4); p += 8;
     s->progress_stamp = lz_get64(p); s->numerator = (int64_t)lz_get64(p + 8); s->denominator = (int64_t)lz_get64(p + 16);
-    return true;
+    return in_range(s, times, LZ_COUNT(times));
 }
 
 void standing_store(struct flow *f, struct rec_id subject, uint32_t unit, const struct standing *s) {

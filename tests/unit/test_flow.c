@@ -1196,3 +1196,61 @@ Test(sums, that_were_tampered_with_are_found) {
         must_verify(&county);
     }
 }
+
+/* With a right checksum, as a disk that lies well leaves them: they are refused as a whole, or without effect, and nothing else breaks. */
+Test(sums, of_no_possible_size_are_refused) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
+    exchange(&city, &county);
+    static const size_t places[] = { COUNTER_total * 8, COUNTER_COUNT * 8 + 21 };      /* a sum; how long the label is */
+    for (size_t i = 0; i < LZ_COUNT(places); i++) {
+        struct key key = key_rollup(KIND_task, id, 0);
+        struct counters sum;
+        struct lz_bytes v;
+        uint8_t bad[1024];
+        begin(&county);
+        cr_assert(store_get(county.store, TABLE_rollup, key, &v) && v.len < sizeof bad);
+        size_t len = v.len;
+        memcpy(bad, v.data, len);
+        memset(bad + places[i], 0x7f, 2);
+        store_put(county.store, TABLE_rollup, key, lz_bytes_of(bad, len));
+        cr_assert_eq(store_commit(county.store), LZ_ok);
+        begin(&county);
+        cr_assert_not(flow_rollup(county.flow, KIND_task, id, 0, &sum));
+        store_abort(county.store);
+        flow_forget(county.flow);
+        do_move(&county, id, i == 0 ? "sign" : "start", 0);
+        begin(&county);
+        cr_assert(store_get(county.store, TABLE_rollup, key, &v) && v.len < 800, "it is written anew, not with what lies behind it");
+        store_abort(county.store);
+    }
+    struct key key = key_standing(id, RECIPIENT);
+    struct standing s;
+    struct lz_bytes v;
+    uint8_t bad[1024];
+    begin(&county);
+    cr_assert(store_get(county.store, TABLE_standing, key, &v) && v.len < sizeof bad);
+    size_t len = v.len;
+    memcpy(bad, v.data, len);
+    memset(bad + len - 8, 0x7f, 8);                                /* the task's denominator */
+    store_put(county.store, TABLE_standing, key, lz_bytes_of(bad, len));
+    cr_assert_eq(store_commit(county.store), LZ_ok);
+    begin(&county);
+    cr_assert_not(flow_standing(county.flow, id, RECIPIENT, &s));
+    store_abort(county.store);
+}
+
+Test(sums, of_an_index_that_leads_to_another_subject) {
+    struct rec_id one = find_problem(&county), two = find_problem(&county);
+    do_move(&county, one, "accept", 0);
+    begin(&county);
+    struct record *moves;
+    cr_assert_eq(flow_moves(county.flow, one, 0, &moves), 1);
+    struct rec_id move = record_id(&moves[0]);
+    store_abort(county.store);
+    flow_forget(county.flow);
+    begin(&county);
+    store_put(county.store, TABLE_subject, key_move(two, 0, move.origin, move.stamp, move.epoch), (struct lz_bytes){ 0 });
+    cr_assert_eq(store_commit(county.store), LZ_ok);
+    do_move(&county, two, "accept", 0);                            /* its records are routed again, the other's move is not among them */
+    cr_assert_eq(standing(&county, one, 0).state, PROBLEM_accepted);
+}
