@@ -10,6 +10,25 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+/* Under AddressSanitizer what was given back may not be touched, nor what lies behind an allocation: the rest of its sixteen bytes, and
+ * LZ_ARENA_GUARD more where the build asks for them. */
+#ifndef LZ_ARENA_GUARD
+#define LZ_ARENA_GUARD 0
+#endif
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(ARENA_SANITIZED)
+#include <sanitizer/asan_interface.h>
+static void forbid(const uint8_t *start, size_t bytes) { __asan_poison_memory_region(start, bytes); }
+static void allow(const uint8_t *start, size_t bytes) { __asan_unpoison_memory_region(start, bytes); }
+#else
+static void forbid(const uint8_t *start, size_t bytes) { (void)start; (void)bytes; }
+static void allow(const uint8_t *start, size_t bytes) { (void)start; (void)bytes; }
+#endif
+
 enum { ALIGN = 16, KEEP_BYTES = 1024 * 1024, PAGE_BYTES = 4096, HEAD_BYTES = 64, QUIET_RESETS = 32 };
 
 /* Lives at the start of its own reservation. */
@@ -42,6 +61,7 @@ void arena_destroy(struct arena **arena_p) {
     struct arena *arena = *arena_p;
     *arena_p = NULL;
     if (!arena) return;
+    allow(room(arena), arena->dirty);
     int failed = munmap(arena, arena->map_bytes);
     LZ_ASSERT(!failed);
 }
@@ -49,9 +69,13 @@ void arena_destroy(struct arena **arena_p) {
 void *arena_alloc_raw(struct arena *arena, size_t bytes) {
     if (bytes > arena->size - arena->used) return NULL;
     uint8_t *start = room(arena) + arena->used;
-    arena->used += round_up(bytes, ALIGN);
+    size_t taken = round_up(bytes, ALIGN) + LZ_ARENA_GUARD, left = arena->size - arena->used;
+    if (taken > left) taken = left;                      /* the guard gives way at the very end */
+    arena->used += taken;
     LZ_ASSERT(arena->used <= arena->size);
     if (arena->used > arena->dirty) arena->dirty = arena->used;
+    allow(start, bytes);
+    forbid(start + bytes, taken - bytes);
     return start;
 }
 
@@ -59,7 +83,7 @@ void *arena_alloc(struct arena *arena, size_t bytes) {
     size_t before = arena->used, dirty = arena->dirty;
     uint8_t *start = arena_alloc_raw(arena, bytes);
     /* Pages that were never handed out are zero already: touching them here would only cost. */
-    if (start && dirty > before) memset(start, 0, arena->used < dirty ? arena->used - before : dirty - before);
+    if (start && dirty > before) memset(start, 0, bytes < dirty - before ? bytes : dirty - before);
     return start;
 }
 
@@ -74,13 +98,16 @@ size_t arena_room(const struct arena *arena) { return arena->size - arena->used;
 
 void arena_reset(struct arena *arena) {
     size_t used = arena->used, kept = round_up(HEAD_BYTES + arena->dirty, PAGE_BYTES);
+    forbid(room(arena), used);
     arena->used = 0;
     arena->quiet = used < arena->dirty / 4 ? arena->quiet + 1 : 0;
     if (kept <= KEEP_BYTES || arena->quiet < QUIET_RESETS) return;
     arena->quiet = 0;
     size_t keep = kept / 2 > KEEP_BYTES ? round_up(kept / 2, PAGE_BYTES) : KEEP_BYTES;
     /* If the kernel will not take them back they simply stay dirty, and are zeroed by hand when used again. */
-    if (madvise((uint8_t *)arena + keep, kept - keep, MADV_DONTNEED) == 0) arena->dirty = keep - HEAD_BYTES;
+    if (madvise((uint8_t *)arena + keep, kept - keep, MADV_DONTNEED) != 0) return;
+    allow((uint8_t *)arena + keep, kept - keep);         /* as new: handed out before it is touched */
+    arena->dirty = keep - HEAD_BYTES;
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...) {
@@ -97,5 +124,6 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
 
 void arena_rewind(struct arena *arena, size_t mark) {
     LZ_ASSERT(mark <= arena->used && mark % ALIGN == 0);
+    forbid(room(arena) + mark, arena->used - mark);
     arena->used = mark;
 }

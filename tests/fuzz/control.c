@@ -52,6 +52,7 @@ static struct lz_bytes value_for(struct bench *b, struct input *in, const char *
     static const char *const words[] = { "signed", "已签收", "red", "routine", "flash", "fire", "forest_resource", "task", "move", "internal", "sign",
         "report", "close", "deliver", "return", "withdraw",
                                          "accept", "escalate", "assign", "update", "1", "2" };
+    if (strcmp(what, "DIR") == 0) return lz_bytes_str(arena_printf(fuzz_arena(), "%s/backup-%zu", fuzz_directory(), pick(in, 3)));
     if (chance(in, 24)) return take_text(in);
     if (strcmp(what, "ID") == 0) return lz_bytes_str(chance(in, 24) ? "焦林长督〔2022〕3号" : id_text(b, in));
     if (strncmp(what, "CODE", 4) == 0) return lz_bytes_str(codes[pick(in, LZ_COUNT(codes))]);
@@ -196,12 +197,27 @@ static void again(struct bench *b, struct lz_bytes packet, uint32_t uid, const s
     must(records(b) == before, "asked again it wrote %lld records", (long long)(records(b) - before));
 }
 
+/* A verb that writes where it is told to: only into our own directory. */
+static bool leaves_us(struct bench *b, struct lz_bytes packet) {
+    enum packet_type type;
+    struct lz_bytes body, ours = lz_bytes_str(fuzz_directory());
+    struct ask ask;
+    if (packet_open(packet, &type, &body, NULL) != LZ_ok || ask_decode(b->answers, body, &ask) != LZ_ok) return false;
+    if (!lz_bytes_equal(ask.verb, lz_bytes_str("backup"))) return false;
+    for (size_t i = 0; i < ask.n_args; i++) {
+        struct lz_bytes v = ask.args[i].value;
+        if (v.len <= ours.len + 1 || memcmp(v.data, ours.data, ours.len) != 0 || memchr(v.data + ours.len + 1, '/', v.len - ours.len - 1)) return true;
+    }
+    return false;
+}
+
 static void one(struct bench *b, struct input *in) {
     static const uint32_t uids[] = { 0, 1000, 0, UINT32_MAX };
     struct answer answer = { 0 };
     bool writes = false;
     uint32_t uid = uids[chance(in, 64) ? pick(in, 4) : 0];
     struct lz_bytes packet = chance(in, 40) ? raw_ask(in) : built_ask(b, in, &writes);
+    if (leaves_us(b, packet)) return;
     b->node.full = chance(in, 8);
     enum lz_err code = ask_once(b, packet, uid, &answer);
     must(uid != UINT32_MAX || code != LZ_ok, "a stranger was served");

@@ -8,14 +8,14 @@ FUZZ_SAN     := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recove
 TEST_PROGS += fuzz-build
 .PHONY: fuzz fuzz-build fuzz-merge fuzz-programs
 fuzz-build:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang OPT='-O1 -g' HARDEN= LINK= SAN='$(FUZZ_SAN)' fuzz-programs
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang OPT='-O1 -g' HARDEN= LINK= SAN='$(FUZZ_SAN)' DEFINES=-DLZ_ARENA_GUARD=32 fuzz-programs
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/%) $(BUILD)/seeds
 
 $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c | $(PROTO_C)
 	@mkdir -p $(@D)
 	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -c -o $@ $<
 
-FUZZ_PARTS = $(FUZZ_HELPERS:%=$(BUILD)/tests/fuzz/%.o) $(FUZZ_CLIENT:%=$(BUILD)/daemon/ctl/%.o) $(BUILD)/daemon/config.o $(LIB)
+FUZZ_PARTS = $(FUZZ_HELPERS:%=$(BUILD)/tests/fuzz/%.o) $(FUZZ_CLIENT:%=$(BUILD)/daemon/ctl/%.o) $(patsubst %.c,$(BUILD)/%.o,$(filter-out daemon/main.c,$(DAEMON))) $(LIB)
 .SECONDARY: $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/%.o) $(FUZZ_HELPERS:%=$(BUILD)/tests/fuzz/%.o)
 $(FUZZ_TARGETS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_PARTS)
 	$(V)$(CC) $(SAN) -fsanitize=fuzzer -o $@ $(filter-out $(if $(filter import,$*),,%client_import.o),$^) $(LIBS)
