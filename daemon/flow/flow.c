@@ -115,6 +115,11 @@ static bool is_below(struct flow *f, uint32_t unit) {
     return roster_holding(f->o.roster, unit) != NULL;
 }
 
+bool flow_is_recipient(struct flow *f, const struct record *d, uint32_t unit) {
+    if (!record_targets_unit(d, unit) || unit == d->origin) return false;
+    return !d->target_all || unit == f->o.unit || is_below(f, unit);
+}
+
 size_t flow_recipients(struct flow *f, const struct record *d, const uint32_t **units) {
     uint32_t *out = arena_alloc_raw(f->arena, TARGETS_MAX * sizeof *out);
     size_t n = 0;

@@ -131,6 +131,8 @@ bool flow_record(struct flow *flow, struct rec_id id, struct record *record);   
 size_t flow_moves(struct flow *flow, struct rec_id subject, uint32_t unit, struct record **moves);   /* of one unit and of unit 0 */
 size_t flow_move_count(struct flow *flow, struct rec_id subject, uint32_t unit);   /* counted up to SUBJECT_MOVES_MAX of each */
 bool flow_rollup(struct flow *flow, uint16_t kind, struct rec_id subject, uint32_t unit, struct counters *sum);
+/* Whether the directive is for that unit, as far as this node sees. "All below" is nobody beside or above the issuer, nor itself. */
+bool flow_is_recipient(struct flow *flow, const struct record *directive, uint32_t unit);
 /* Who the directive is for, as far as this node sees: its whole list at the issuer, its own part below. */
 size_t flow_recipients(struct flow *flow, const struct record *directive, const uint32_t **units);
 /* What may be done next with a standing by this unit, as Chinese words with the English name. */

@@ -140,7 +140,7 @@ static enum lz_err check_move(struct flow *f, struct record *d, struct lz_fail *
     flow_standing(f, d->subject, m->unit, &s);
     enum lz_err err = who_may(f, &subject, &s, row, m->unit, fail);
     if (err != LZ_ok) return err;
-    if (kind->machine == MACHINE_HANDLING && !record_targets_unit(&subject, m->unit))
+    if (kind->machine == MACHINE_HANDLING && !flow_is_recipient(f, &subject, m->unit))
         return lz_refuse(fail, LZ_unknown_unit, "%06u %s 不是接收单位", m->unit, unit_name(f, m->unit));
     if (!(row->from >> s.state & 1)) return illegal(f, &subject, &s, m->unit, row->zh, fail);
     if (strcmp(row->name, "close") == 0 && kind->machine == MACHINE_HANDLING && s.state == HANDLING_signed && subject.of.directive.answer_wanted)

@@ -666,6 +666,13 @@ Test(submit, an_illegal_move_names_the_legal_ones) {
     cr_assert_eq(move_now(&city, id, "sign", RECIPIENT, 0), LZ_not_allowed);
     cr_assert_eq(move_now(&city, id, "urge", SIBLING, 0), LZ_unknown_unit, "it was not sent to that one");
     cr_assert_eq(move_now(&sibling, id, "sign", 0, 0), LZ_not_found);
+    struct record all = { .kind = KIND_task, .target_all = true };
+    all.of.directive.title = str("题目");
+    struct rec_id to_all;
+    cr_assert_eq(submit(&city, all, &to_all), LZ_ok);
+    cr_assert_eq(move_now(&city, to_all, "urge", ISSUER, 0), LZ_unknown_unit, "all below the issuer: it is not one of them itself");
+    cr_assert_eq(move_now(&city, to_all, "urge", ABOVE, 0), LZ_unknown_unit, "nor who stands above it");
+    do_move(&city, to_all, "urge", SIBLING);
     struct rec_id nothing = { ISSUER, KIND_task, 1, 1 };
     cr_assert_eq(move_now(&city, nothing, "urge", RECIPIENT, 0), LZ_not_found);
 }
