@@ -233,4 +233,5 @@ void world_check(struct world *w) {
     check_told(w);
     check_delivered(w);
     check_sums(w);
+    witness_judge(w);
 }

@@ -20,29 +20,72 @@ static void tell(struct world *w, const struct record *r) {
     if (r->kind == KIND_move) { t->move = r->of.move.move; t->move_unit = r->of.move.unit; t->to_unit = r->of.move.to_unit; }
 }
 
-enum lz_err node_submit(struct world *w, struct node *n, struct record *draft, struct rec_id *id) {
+/* As the control server does it: a request that was answered is answered again, out of the store. */
+static enum lz_err serve(struct node *n, struct record *draft, const uint8_t request[16], struct rec_id *id) {
     struct lz_fail fail = { 0 };
-    if (!n->up) return LZ_unreachable;
-    turn_begin(n->turn, node_now(w, n));
+    struct lz_bytes known, asked = lz_bytes_of(request, 16);
+    struct key kept = key_ask(asked, 0xFFFF);
+    if (store_get(n->store, TABLE_ask, kept, &known) && known.len == REC_ID_BYTES) { *id = rec_id_get(known.data); return LZ_ok; }
     enum lz_err err = turn_may_submit(n->turn, LANE_ROUTINE, &fail);
-    if (err == LZ_ok) err = flow_submit(turn_flow(n->turn), draft, lz_bytes_str("clerk"), (struct lz_bytes){ 0 }, 0, id, &fail);
-    if (err != LZ_ok) { node_finish(w, n); return err; }
-    struct record copy = *draft;                                 /* the arena is reset at the next turn */
-    uint8_t *bytes = malloc(draft->envelope.len);
-    LZ_ASSERT(bytes);
-    memcpy(bytes, draft->envelope.data, draft->envelope.len);
-    copy.envelope = lz_bytes_of(bytes, draft->envelope.len);
-    err = node_finish(w, n) ? LZ_ok : LZ_store_io;
-    if (err == LZ_ok) { tell(w, &copy); world_note(w, "%u submitted kind %u", n->code, draft->kind); }
-    free(bytes);
+    if (err == LZ_ok) err = flow_submit(turn_flow(n->turn), draft, lz_bytes_str("clerk"), asked, 0, id, &fail);
+    uint8_t bytes[REC_ID_BYTES];
+    rec_id_put(*id, bytes);
+    if (err == LZ_ok) store_put(n->store, TABLE_ask, kept, lz_bytes_of(bytes, sizeof bytes));
     return err;
+}
+
+static enum lz_err submit(struct world *w, struct node *n, struct record *draft, const uint8_t request[16], struct rec_id *id) {
+    if (!n->up) return LZ_unreachable;
+    size_t ask = witness_asked(w, n, draft, request);
+    *id = (struct rec_id){ 0 };
+    turn_begin(n->turn, node_now(w, n));
+    enum lz_err err = serve(n, draft, request, id);
+    if (err != LZ_ok) {                                          /* he is told so, unless the daemon dies over something else of this turn */
+        node_finish(w, n);
+        witness_answered(w, ask, err, *id);
+        return err;
+    }
+    struct record copy = *draft;                                 /* the arena is reset at the next turn */
+    bool wrote = draft->envelope.len != 0;
+    uint8_t *bytes = malloc(draft->envelope.len + 1);
+    LZ_ASSERT(bytes);
+    if (wrote) memcpy(bytes, draft->envelope.data, draft->envelope.len);
+    copy.envelope = lz_bytes_of(bytes, draft->envelope.len);
+    err = node_finish(w, n) ? LZ_ok : n->up ? LZ_full : LZ_store_io;
+    witness_answered(w, ask, err, *id);
+    if (err == LZ_ok && wrote) { tell(w, &copy); world_note(w, "%u submitted kind %u", n->code, draft->kind); }
+    free(bytes);
+    return err == LZ_full ? LZ_store_io : err;
+}
+
+enum lz_err node_submit(struct world *w, struct node *n, struct record *draft, struct rec_id *id) {
+    struct again *again = &n->again;
+    for (int i = 0; i < 4; i++) lz_put32(again->request + 4 * i, (uint32_t)sim_random(w, UINT32_MAX));
+    again->draft = *draft;
+    for (size_t i = 0; i < draft->n_targets && i < CLERK_TARGETS; i++) again->targets[i] = draft->targets[i];
+    enum lz_err err = submit(w, n, draft, again->request, id);
+    again->waits = err == LZ_store_io && draft->n_targets <= CLERK_TARGETS;
+    return err;
+}
+
+/* With the same request id: he had no answer, or does not trust it. */
+static void ask_again(struct world *w, struct node *n) {
+    struct record draft = n->again.draft;
+    uint32_t targets[CLERK_TARGETS];
+    struct rec_id id;
+    if (draft.kind == KIND_none || draft.n_targets > CLERK_TARGETS) return;
+    memcpy(targets, n->again.targets, sizeof targets);
+    draft.targets = targets;
+    enum lz_err err = submit(w, n, &draft, n->again.request, &id);
+    if (err != LZ_unreachable) n->again.waits = err == LZ_store_io;
 }
 
 /* ---- what they do, from the seed ---------------------------------------------------------------------------------------- */
 
 static void issue(struct world *w, struct node *n) {
     static const uint16_t kinds[] = { KIND_general_order, KIND_supervision_letter, KIND_work_reminder, KIND_task, KIND_bulletin };
-    uint32_t targets[8];
+    static const char *const numbers[] = { "林长〔2022〕1号", "林长〔2022〕2号", "林长〔2022〕3号", "林长〔2022〕4号", "林长〔2022〕5号", "林长〔2023〕5号" };
+    uint32_t targets[CLERK_TARGETS];
     struct record d = { .kind = kinds[sim_random(w, 5)], .targets = targets };
     struct rec_id id;
     if (sim_chance(w, 0.4)) d.target_all = true;
@@ -52,6 +95,10 @@ static void issue(struct world *w, struct node *n) {
             if (unit != n->code && world_below(w, unit, n->code)) targets[d.n_targets++] = unit;
         }
     d.of.directive.title = lz_bytes_str("林长制工作");
+    if (sim_chance(w, 0.3)) {                              /* few numbers: some are in use already */
+        d.of.directive.number = lz_bytes_str(numbers[sim_random(w, LZ_COUNT(numbers))]);
+        number_parse(d.of.directive.number, &d.of.directive.year, &d.of.directive.serial);
+    }
     node_submit(w, n, &d, &id);
 }
 
@@ -107,6 +154,7 @@ static void other(struct world *w, struct node *n) {
 }
 
 void clerk_acts(struct world *w, struct node *n) {
+    if (sim_chance(w, n->again.waits ? 0.5 : 0.03)) { ask_again(w, n); return; }
     uint64_t what = sim_random(w, 100);
     if (what < 12) issue(w, n);
     else if (what < 50) move(w, n);

@@ -1,5 +1,6 @@
 /* disk: what happens to stores: copies, restores, losses. */
 #include "world.h"
+#include "history.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -27,7 +28,7 @@ void node_copy(struct world *w, struct node *n) {
 
 /* A record that no store holds any more is gone from the world. One that neither its origin nor a neighbour of its origin
  * holds is out of reach as well: an ancestor's record is taken from further below only once records are signed. */
-static void note_lost(struct world *w) {
+static void note_lost(struct world *w, struct node *who, enum history_loss how) {
     struct store *opened[NODES_MAX] = { 0 };
     for (int i = 0; i < w->n_nodes; i++) {                      /* a store whose daemon is down is a store all the same */
         struct node *n = &w->nodes[i];
@@ -46,6 +47,10 @@ static void note_lost(struct world *w) {
         }
         if (!held) w->told[i].lost = true;
     }
+    witness_look(w);
+    history_lost(w->history, who->code, how);
+    who->lost = true;
+    if (who->up) witness_turn(w, who);
     for (int i = 0; i < w->n_nodes; i++)
         if (opened[i]) store_close(&w->nodes[i].store);
 }
@@ -60,7 +65,7 @@ void node_restore(struct world *w, struct node *n) {
     w->faults++;
     node_boot(w, n);
     if (!n->up) node_boot(w, n);
-    note_lost(w);
+    note_lost(w, n, HISTORY_RESTORED);
 }
 
 void node_destroy(struct world *w, struct node *n) {
@@ -71,5 +76,5 @@ void node_destroy(struct world *w, struct node *n) {
     w->restores = true;
     w->faults++;
     node_boot(w, n);
-    note_lost(w);
+    note_lost(w, n, HISTORY_RECREATED);
 }

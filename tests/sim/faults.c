@@ -1,5 +1,6 @@
 /* faults: which of them a seed switches on, and when they strike. */
 #include "world.h"
+#include "history.h"
 
 void faults_draw(struct world *w, const struct mix *mix) {
     double crash[] = { 0, 0.002, 0.01, 0.03 };
@@ -30,6 +31,10 @@ void faults_step(struct world *w, struct node *n) {
     if (n->up && w->odds.restore > 0 && sim_chance(w, w->odds.restore)) node_copy(w, n);
     if (n->has_backup && sim_chance(w, w->odds.restore / 2)) node_restore(w, n);
     if (sim_chance(w, w->odds.destroy)) node_destroy(w, n);
-    if (sim_chance(w, w->odds.clock)) { n->clock_offset_ms = (int64_t)sim_random(w, 7200000) - 3600000; w->faults++; }
+    if (sim_chance(w, w->odds.clock)) {
+        n->clock_offset_ms = (int64_t)sim_random(w, 7200000) - 3600000;
+        history_clock(w->history, n->code);
+        w->faults++;
+    }
     if (!n->enrolled && n->up_index >= 0 && sim_chance(w, 0.03)) node_enrol(w, n);
 }

@@ -1,5 +1,6 @@
 /* node: the life of one daemon: its start, its turns, its end. */
 #include "world.h"
+#include "history.h"
 #include <stdio.h>
 
 static const uint64_t base_wall_ms = 1650762000000ull;      /* 2022-04-24 09:00 in China */
@@ -54,6 +55,7 @@ void node_boot(struct world *w, struct node *n) {
     if (err != LZ_ok) { world_fail(w, "%u does not open: %s", n->code, fail.text); w->healing = true; return; }
     struct turn_options o = turn_options_of(w, n);
     n->starts++;
+    history_started(w->history, n->code, o.epoch.b);
     err = turn_open(&n->turn, &o, node_now(w, n), &fail);
     if (err != LZ_ok) {                                         /* it died while it started */
         store_close(&n->store);
@@ -77,6 +79,7 @@ bool node_finish(struct world *w, struct node *n) {
     if (err == LZ_store_io) {
         net_take(w, n);
         world_note(w, "%u crashed", n->code);
+        history_died(w->history, n->code);
         n->crashes++;
         w->faults++;
         node_down(w, n, 50 + sim_random(w, 3000));
@@ -84,6 +87,7 @@ bool node_finish(struct world *w, struct node *n) {
     }
     if (err == LZ_full) w->faults++;
     net_take(w, n);
+    if (n->lost) witness_turn(w, n);
     n->wake_ms = turn_next_deadline(n->turn);
     if (n->wake_ms <= w->now_ms) n->wake_ms = w->now_ms + 1;
     return err == LZ_ok;

@@ -1,5 +1,6 @@
 /* world: making one, letting time pass in it, ending it. */
 #include "world.h"
+#include "history.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,7 @@ void world_add(struct world *w, uint32_t code, uint32_t parent, uint8_t tier, bo
 
 void world_start(struct world *w) {
     world_make_units(w);
+    witness_tree(w);
     for (int i = 0; i < w->n_nodes; i++)
         if (w->nodes[i].up_index >= 0 && w->nodes[i].enrolled) shape_roster_put(w, &w->nodes[w->nodes[i].up_index], &w->nodes[i]);
     for (int i = 0; i < w->n_nodes; i++) node_boot(w, &w->nodes[i]);
@@ -130,6 +132,7 @@ void world_close(struct world *w) {
     }
     for (size_t i = 0; i < w->n_parcels; i++) free(w->parcels[i].bytes);
     for (size_t i = 0; i < w->n_told; i++) { free(w->told[i].envelope); free(w->told[i].targets); }
+    history_destroy(&w->history);
     free(w->parcels);
     free(w->told);
     units_destroy(&w->units);

@@ -7,7 +7,7 @@
 #define SIM_WORLD_H
 #include "../../daemon/turn/turn.h"
 
-enum { NODES_MAX = 64, PATH_BYTES = 256 };
+enum { NODES_MAX = 64, PATH_BYTES = 256, CLERK_TARGETS = 8 };
 struct odds {                        /* drawn from the seed */
     double crash_before, crash_after, full;        /* per commit */
     double lose, twice;                            /* per live packet */
@@ -32,6 +32,13 @@ struct node {
     int64_t clock_offset_ms;
     uint64_t wake_ms, back_ms;       /* when it runs by itself; when it starts again */
     uint64_t starts, crashes;
+    bool lost;                       /* its store went back, and it has not said so yet */
+    struct again {                   /* the last command of its clerk, to be given again */
+        bool waits;                  /* he had no answer */
+        struct record draft;
+        uint32_t targets[CLERK_TARGETS];
+        uint8_t request[16];
+    } again;
 };
 struct parcel {                      /* a packet under way */
     uint64_t at_ms, order;
@@ -79,6 +86,7 @@ struct world {
     bool (*eats)(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes);
     void *story;                         /* a scenario's own, for eats */
     struct arena *arena;
+    struct history *history;             /* the second opinion: what it was told */
 };
 uint64_t sim_random(struct world *w, uint64_t below);
 bool sim_chance(struct world *w, double p);
@@ -131,6 +139,13 @@ void faults_step(struct world *w, struct node *n);
 /* rot.c: flips a bit of one value in `one_in` of a table, or of its key, in the store of a node that is down. Gives how many. */
 enum { MDB_MAXKEYSIZE_SEEN = 128 };
 size_t node_rot(struct world *w, struct node *n, enum table table, uint32_t one_in, bool in_key);
+/* witness.c: what happens is told to the history, and what it finds is a failure. */
+void witness_tree(struct world *w);
+void witness_turn(struct world *w, struct node *n);         /* after each turn */
+size_t witness_asked(struct world *w, const struct node *n, const struct record *draft, const uint8_t request[16]);
+void witness_answered(struct world *w, size_t ask, enum lz_err err, struct rec_id id);    /* LZ_store_io: it died, nobody knows */
+void witness_look(struct world *w);                         /* at all stores, whose daemons are up or not */
+void witness_judge(struct world *w);
 /* check.c: what must be true when the network has healed. */
 void world_check(struct world *w);
 bool world_holds(struct world *w, struct node *n, const struct told *t);
