@@ -89,7 +89,7 @@ static enum lz_err put_text(const struct reader *r, enum type type, const char *
     if (type == TYPE_ENDPOINT && value[0]) err = check_endpoint(NULL, value, fail);
     if (type == TYPE_ENDPOINTS) err = config_each(value, check_endpoint, NULL, fail);
     if (type == TYPE_GROUP) err = check_group(value, fail);
-    if (err == LZ_ok) strcpy(out, value);
+    if (err == LZ_ok) memcpy(out, value, strlen(value) + 1);
     return err;
 }
 
@@ -172,7 +172,7 @@ enum lz_err config_read(const char *path, struct config *config, struct lz_fail 
 enum lz_err config_each(const char *list, enum lz_err (*take)(void *, const char *, struct lz_fail *), void *context, struct lz_fail *fail) {
     char copy[CONFIG_TEXT_MAX], *rest = copy, *item;
     LZ_ASSERT(strlen(list) < sizeof copy);
-    strcpy(copy, list);
+    memcpy(copy, list, strlen(list) + 1);
     while ((item = strsep(&rest, ","))) {
         while (*item == ' ' || *item == '\t') item++;
         char *end = item + strlen(item);

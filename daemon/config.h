@@ -7,13 +7,13 @@ enum { CONFIG_TEXT_MAX = 1024 };
 struct config {
 #define TEXT_FIELD(section, key) char section##_##key[CONFIG_TEXT_MAX];
 #define CONFIG_UNIT(section, key) uint32_t section##_##key;
-#define CONFIG_TEXT TEXT_FIELD
-#define CONFIG_PATH TEXT_FIELD
-#define CONFIG_LIST TEXT_FIELD
-#define CONFIG_PATHS TEXT_FIELD
-#define CONFIG_ENDPOINT TEXT_FIELD
-#define CONFIG_ENDPOINTS TEXT_FIELD
-#define CONFIG_GROUP TEXT_FIELD
+#define CONFIG_TEXT(section, key) TEXT_FIELD(section, key)
+#define CONFIG_PATH(section, key) TEXT_FIELD(section, key)
+#define CONFIG_LIST(section, key) TEXT_FIELD(section, key)
+#define CONFIG_PATHS(section, key) TEXT_FIELD(section, key)
+#define CONFIG_ENDPOINT(section, key) TEXT_FIELD(section, key)
+#define CONFIG_ENDPOINTS(section, key) TEXT_FIELD(section, key)
+#define CONFIG_GROUP(section, key) TEXT_FIELD(section, key)
 #define CONFIG_NUMBER(section, key) uint64_t section##_##key;
 #define CONFIG_MODE(section, key) uint32_t section##_##key;
 #define X(section, key, type, standard, minimum, maximum, zh) CONFIG_##type(section, key)

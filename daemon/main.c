@@ -121,7 +121,7 @@ static enum lz_err take_endpoint(void *context, const char *endpoint, struct lz_
     if (o->n_parent_endpoints == PARENT_ENDPOINTS_MAX) return lz_refuse(fail, LZ_bad_config, "[parent] endpoints 最多 %d 个", PARENT_ENDPOINTS_MAX);
     if (strncmp(endpoint, "tcp://", 6) != 0 || strlen(endpoint) >= sizeof d->endpoints[0])
         return lz_refuse(fail, LZ_bad_config, "[parent] endpoints：“%s”应形如 tcp://10.1.2.3:7410", endpoint);
-    strcpy(d->endpoints[o->n_parent_endpoints], endpoint);
+    memcpy(d->endpoints[o->n_parent_endpoints], endpoint, strlen(endpoint) + 1);
     o->parent_endpoints[o->n_parent_endpoints] = d->endpoints[o->n_parent_endpoints];
     o->n_parent_endpoints++;
     return LZ_ok;
@@ -349,7 +349,7 @@ int main(int argc, char **argv) {
     struct sigaction action = { .sa_handler = on_signal };
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     umask(027);
     static struct daemon d;
     d.units = units_create();

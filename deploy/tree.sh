@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # A tree of real daemons on loopback, for the demo and the system tests: source it, then
 #   tree_begin NAME BUILD; tree_node UNIT PARENT [CONFIG LINES]...; tree_start UNIT; tree_enrol PARENT CHILD
 # Every daemon is ended by pid; the work folder goes unless KEEP is set. Needs bash, jq.

@@ -47,7 +47,7 @@ bool lz_hex_parse(const char *text, uint8_t *out, size_t bytes) {
     if (strlen(text) != 2 * bytes) return false;
     for (size_t i = 0; i < 2 * bytes; i++)
         if (hex_digit(text[i]) < 0) return false;
-    for (size_t i = 0; i < bytes; i++) out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+    for (size_t i = 0; i < bytes; i++) out[i] = (uint8_t)((unsigned)hex_digit(text[2 * i]) << 4 | (unsigned)hex_digit(text[2 * i + 1]));
     return true;
 }
 

@@ -408,7 +408,7 @@ static void rollup_take(struct gate *g, const Lz__Rollup *in, struct rollup *out
     out->item = in->item;
     out->due_ms = in->due_ms;
     if (g->err != LZ_ok) return;
-    if (in->n_counter != in->n_value || in->n_counter > 4 * COUNTER_COUNT) {
+    if (in->n_counter != in->n_value || in->n_counter > 4 * (size_t)COUNTER_COUNT) {
         g->err = lz_refuse(g->fail, LZ_bad_packet, "汇总的计数和数值个数不同");
         return;
     }

@@ -15,7 +15,7 @@ enum reach { REACH_LOCAL, REACH_PARENT, REACH_ISSUER, REACH_TOP, REACH_TARGETS, 
 enum machine { MACHINE_NONE, MACHINE_HANDLING, MACHINE_PROBLEM, MACHINE_EMERGENCY, MACHINE_COUNT };
 enum kind {
     KIND_none = 0,
-#define X(name, number, zh, class, lane, direction, reach, machine) KIND_##name = number,
+#define X(name, number, zh, class, lane, direction, reach, machine) KIND_##name = (number),
 #include "../../schema/kinds.def"
 #undef X
     KIND_MAX = 255
@@ -125,7 +125,7 @@ struct chief {
 };
 /* The contribution of a standing, and the sum of many: a small vector of named integers (schema/counters.def). */
 enum counter {
-#define X(name, number, zh) COUNTER_##name = number,
+#define X(name, number, zh) COUNTER_##name = (number),
 #include "../../schema/counters.def"
 #undef X
     COUNTER_COUNT

@@ -76,7 +76,7 @@ enum { STAMP_DIGITS = 13, EPOCH_DIGITS = 7 };
 void rec_id_print_short(struct rec_id id, char out[REC_ID_TEXT]) {
     const struct kind_row *row = kind_row(id.kind);
     char stamp[STAMP_DIGITS + 1];
-    if (rec_id_none(id)) { strcpy(out, "-"); return; }
+    if (rec_id_none(id)) { memcpy(out, "-", 2); return; }
     lz_base32(id.stamp, STAMP_DIGITS, stamp);
     snprintf(out, REC_ID_TEXT, "%06u-%s-%s", id.origin % 1000000, row ? row->name : "unknown", stamp);
 }
@@ -93,7 +93,7 @@ void rec_id_print(struct rec_id id, char out[REC_ID_TEXT]) {
 bool rec_id_parse(const char *text, struct rec_id *id, bool *whole) {
     char copy[REC_ID_TEXT], *part[4] = { 0 };
     if (strlen(text) >= sizeof copy) return false;
-    strcpy(copy, text);
+    memcpy(copy, text, strlen(text) + 1);
     size_t n = 0;
     for (char *p = copy; n < 4; ) {
         part[n++] = p;

@@ -142,7 +142,7 @@ enum lz_err arg_codes(struct call *c, const char *name, uint32_t *out, size_t ma
     for (char *part = strtok_r(text, ", ", &rest); part; part = strtok_r(NULL, ", ", &rest)) {
         size_t len = strlen(part);
         bool below = len > 1 && part[len - 1] == '+';
-        uint32_t code;
+        uint32_t code = 0;
         if (below) part[len - 1] = 0;
         enum lz_err err = code_of(c, part, &code);
         if (err == LZ_ok && below) err = add_below(c, code, out, max, n);
@@ -283,7 +283,7 @@ static bool moment_parse(const char *text, uint32_t *day, uint64_t *in_day, bool
     if (!lz_date_parse(date, day) || (text[10] != 'T' && text[10] != ' ')) return false;
     if ((len != 16 && len != 19) || !two_digits(text + 11, 23, &hour) || text[13] != ':' || !two_digits(text + 14, 59, &minute)) return false;
     if (len == 19 && (text[16] != ':' || !two_digits(text + 17, 59, &second))) return false;
-    *in_day = ((uint64_t)hour * 3600 + minute * 60 + second) * 1000;
+    *in_day = (((uint64_t)hour * 60 + minute) * 60 + second) * 1000;
     return true;
 }
 

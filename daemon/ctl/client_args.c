@@ -342,7 +342,7 @@ static const struct verb *move_verb(const struct typed *t, struct command *c, st
     const struct move_row *move = t->n_words > at ? move_find(noun, t->words[at]) : NULL;
     if (!move) return NULL;
     *found = (struct found){ at + 1, noun, move };
-    strcpy(c->words, "move");
+    snprintf(c->words, sizeof c->words, "move");
     return verb_by_handler("move");
 }
 
@@ -426,7 +426,7 @@ const struct lz_bytes *command_arg(const struct command *c, const char *name) {
 
 static void ask_for_help(struct command *c, const struct typed *t) {
     c->verb = verb_by_handler("help");
-    strcpy(c->words, "help");
+    snprintf(c->words, sizeof c->words, "help");
     for (size_t i = t->n_words > 0 && strcmp(t->words[0], "help") == 0 ? 1 : 0; i < t->n_words; i++) c->topic[c->n_topic++] = t->words[i];
 }
 

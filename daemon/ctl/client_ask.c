@@ -128,7 +128,7 @@ static void rows_join(struct arena *arena, struct answer *all, size_t *room, con
 }
 
 enum lz_err session_ask(struct session *s, struct ask *ask, struct answer *answer, struct lz_fail *fail) {
-    struct answer page;
+    struct answer page = { 0 };
     enum lz_err err = ask_page(s, ask, answer, fail);
     if (err || answer->next.len == 0) return err;
     size_t room = answer->n_rows;

@@ -238,7 +238,7 @@ static enum lz_err resolve(struct import *im, struct lz_bytes text, const struct
     char whole_text[REC_ID_TEXT] = "";
     bool whole = false;
     *r = (struct resolved){ .text = text, .next = *bucket };
-    if (text.len < sizeof whole_text) memcpy(whole_text, text.data, text.len);
+    if (text.len && text.len < sizeof whole_text) memcpy(whole_text, text.data, text.len);
     enum lz_err err = LZ_ok;
     /* A whole id needs no question: the daemon looks at it when it gets the draft. */
     if (!rec_id_parse(whole_text, &r->id, &whole) || !whole) err = resolve_ask(im, r, fail);

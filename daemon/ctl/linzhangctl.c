@@ -232,17 +232,18 @@ static int run_stream(struct client *c) {
 /* ---- imports ------------------------------------------------------------------------------------------------------ */
 
 /* The reject file is opened before anything is sent: afterwards it would be too late to find that it cannot be. */
-static FILE *rejects_open(struct client *c) {
+static bool rejects_open(struct client *c, FILE **file) {   /* *file stays NULL: they go to stderr */
     const char *path = arg(c, "reject");
-    if (!*path) return stderr;
-    FILE *file = fopen(path, "we");
-    if (!file) fprintf(stderr, "用法不对：不能写 --reject 的文件 %s：%s\n", path, errno_zh(errno));
-    return file;
+    *file = NULL;
+    if (!*path) return true;
+    *file = fopen(path, "we");
+    if (!*file) fprintf(stderr, "用法不对：不能写 --reject 的文件 %s：%s\n", path, errno_zh(errno));
+    return *file != NULL;
 }
 
 static bool rejects_write(struct client *c, FILE *file, const struct import_result *result) {
-    if (file != stderr || !c->command.json) print_rejects(file, result, file != stderr);
-    return file == stderr || fclose(file) == 0;
+    if (file || !c->command.json) print_rejects(file ? file : stderr, result, file != NULL);
+    return !file || fclose(file) == 0;
 }
 
 /* It could not go on: what is known, what is not, and how to go on. */
@@ -269,8 +270,8 @@ static int tell_import(struct client *c, const struct import_result *result) {
 static int run_import(struct client *c) {
     struct import_result result;
     struct lz_fail fail;
-    FILE *file = rejects_open(c);
-    if (!file) return lz_err_exit(LZ_usage);
+    FILE *file;
+    if (!rejects_open(c, &file)) return lz_err_exit(LZ_usage);
     enum lz_err err = import_run(&c->session, &c->command, &result, &fail);
     bool written = rejects_write(c, file, &result);
     bool begun = result.imported > 0 || result.n_rejects > 0 || result.unknown > 0;

@@ -84,7 +84,8 @@ static const char *cut(struct arena *arena, const char *text, size_t width) {
     if (width_of(text) <= width || width == 0) return text;
     char *out = client_alloc(arena, len + sizeof ellipsis);
     (void)lz_text_clip(lz_bytes_of(text, len), width - 1, out, len + 1);
-    return strcat(out, ellipsis);
+    memcpy(out + strlen(out), ellipsis, sizeof ellipsis);
+    return out;
 }
 
 static const char *bar(struct arena *arena, struct lz_bytes share) {
@@ -96,7 +97,7 @@ static const char *bar(struct arena *arena, struct lz_bytes share) {
     if (value > BAR_FULL) value = BAR_FULL;
     uint32_t full = (value * BAR_COLUMNS + BAR_FULL / 2) / BAR_FULL;
     char *out = client_alloc(arena, BAR_COLUMNS * 3 + 1);
-    for (uint32_t i = 0; i < BAR_COLUMNS; i++) memcpy(out + i * 3, i < full ? "█" : "░", 3);
+    for (size_t i = 0; i < BAR_COLUMNS; i++) memcpy(out + i * 3, i < full ? "█" : "░", 3);        /* NOLINT(bugprone-not-null-terminated-result): the last byte of zeroed memory ends it */
     return out;
 }
 
@@ -519,7 +520,7 @@ static void json_put(FILE *out, const char *text) {
         (void)lz_text_clip(lz_bytes_of(text + i, len), SIZE_MAX, glyph, sizeof glyph);
         const unsigned char *b = (const unsigned char *)text + i;
         if (len == 1 && lead != 0x7F) putc(lead, out);
-        else if (glyph[0] != '?') fwrite(text + i, 1, len, out);
+        else if (glyph[0] != '?') (void)fwrite(text + i, 1, len, out);
         else fprintf(out, "\\u%04x", len == 1 ? lead : len == 2 ? (b[0] & 0x1FU) << 6 | (b[1] & 0x3FU)
                                                                 : (b[0] & 0x0FU) << 12 | (b[1] & 0x3FU) << 6 | (b[2] & 0x3FU));
         i += len;
@@ -591,7 +592,7 @@ void print_rejects(FILE *out, const struct import_result *result, bool with_head
         size_t mark = arena_used(arena);
         fprintf(out, "%u\t%s\t%s\t", reject->line, lz_err_name(reject->code), on_one_line(arena, reject->text));
         if (harmless) fputs(on_one_line(arena, reject->original), out);
-        else fwrite(reject->original.data, 1, reject->original.len, out);
+        else (void)fwrite(reject->original.data, 1, reject->original.len, out);
         putc('\n', out);
         arena_rewind(arena, mark);
     }

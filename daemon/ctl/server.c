@@ -128,7 +128,8 @@ static struct lz_bytes author_of(struct ctl *ctl, uint32_t uid) {
     struct author *author = &ctl->authors[ctl->n_authors++];
     const struct passwd *entry = getpwuid((uid_t)uid);
     author->uid = uid;
-    if (entry && strlen(entry->pw_name) < sizeof author->name && lz_text_valid(lz_bytes_str(entry->pw_name))) strcpy(author->name, entry->pw_name);
+    bool fits = entry && strlen(entry->pw_name) < sizeof author->name && lz_text_valid(lz_bytes_str(entry->pw_name));
+    if (fits) snprintf(author->name, sizeof author->name, "%s", entry->pw_name);
     else snprintf(author->name, sizeof author->name, "uid%u", uid);
     return lz_bytes_str(author->name);
 }
@@ -347,6 +348,7 @@ static void serve(struct ctl *ctl, const uint8_t *client, size_t client_len, uin
     struct call c = call_make(ctl, client, client_len, &ask, &fail);
     enum lz_err err = open_ask(&c, &ask, uid, packet);
     if (err != LZ_ok) { post_refusal(&c, ask.seq, err); return; }
+    LZ_ASSERT(c.verb != NULL);
     c.author = author_of(ctl, uid);
     if (c.verb->mode == MODE_WRITE && answered(&c)) return;
     if (may_defer && is_alone(&c) && defer(&c, uid, packet)) return;

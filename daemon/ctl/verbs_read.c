@@ -445,6 +445,7 @@ static void card_standing(struct call *c, const struct record *r) {
 
 static enum lz_err open_subject(struct call *c, struct record *r) {
     struct rec_id id = { 0 };
+    *r = (struct record){ 0 };
     enum lz_err err = arg_id(c, "id", &id);
     if (err != LZ_ok) return err;
     const struct kind_row *kind = kind_row(id.kind);
@@ -484,7 +485,7 @@ static void row_chain(struct call *c, const struct record *r) {
         row_directive(c, "chain", r, &t);
     } else {
         struct standing s;
-        flow_standing(c->flow, record_id(r), 0, &s);
+        if (!flow_standing(c->flow, record_id(r), 0, &s)) s = (struct standing){ .machine = (uint8_t)kind_row(r->kind)->machine };
         row_problem(c, "chain", r, &s);
     }
 }

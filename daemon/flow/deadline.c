@@ -39,7 +39,7 @@ static void judge_line(struct flow *f, struct judgement *j, const struct standin
     int64_t done = s->denominator > 0 ? s->numerator * 100 / s->denominator : 0;
     if (expected - done > f->o.settings.red_points) at(j, 1, COLOUR_RED);
     else if (expected - done >= f->o.settings.yellow_points) at(j, 1, COLOUR_YELLOW);
-    uint64_t tomorrow = lz_date_start_ms(lz_date_add(lz_date_of(j->now), 1)) + 5 * LZ_MINUTE_MS;
+    uint64_t tomorrow = lz_date_start_ms(lz_date_add(lz_date_of(j->now), 1)) + (uint64_t)5 * LZ_MINUTE_MS;
     if (tomorrow < j->next) j->next = tomorrow;
 }
 
@@ -106,7 +106,7 @@ static void urge(struct flow *f, struct judgement *j, struct cached_standing *c)
     uint64_t from = workdays(f, s->red_since_ms, (int)f->o.settings.urge_after_days);
     uint32_t today = lz_date_of(j->now);
     if (j->now < from) { if (from < j->next) j->next = from; return; }
-    uint64_t tomorrow = lz_date_start_ms(lz_date_add(today, 1)) + 9 * LZ_HOUR_MS;
+    uint64_t tomorrow = lz_date_start_ms(lz_date_add(today, 1)) + (uint64_t)9 * LZ_HOUR_MS;
     if (tomorrow < j->next) j->next = tomorrow;
     if (s->urged_on == today || !calendar_works(f->o.calendar, today)) return;
     move_by_daemon(f, c->subject, "urge", c->unit, "逾期，系统自动催办");

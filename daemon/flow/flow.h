@@ -11,15 +11,15 @@
 
 /* ---- life cycles as data ---------------------------------------------------------------------------------------- */
 enum handling_state {
-#define S_HANDLING(name, number, zh, open) HANDLING_##name = number,
+#define S_HANDLING(name, number, zh, open) HANDLING_##name = (number),
 #include "../../schema/states.def"
 };
 enum problem_state {
-#define S_PROBLEM(name, number, zh, open) PROBLEM_##name = number,
+#define S_PROBLEM(name, number, zh, open) PROBLEM_##name = (number),
 #include "../../schema/states.def"
 };
 enum emergency_state {
-#define S_EMERGENCY(name, number, zh, open) EMERGENCY_##name = number,
+#define S_EMERGENCY(name, number, zh, open) EMERGENCY_##name = (number),
 #include "../../schema/states.def"
 };
 enum { STATES_MAX = 16, STATE_SAME = 255, HANDLING_SAME = STATE_SAME, PROBLEM_SAME = STATE_SAME, EMERGENCY_SAME = STATE_SAME };

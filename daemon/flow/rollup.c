@@ -9,7 +9,7 @@ enum { TOTAL_HEAD = 1 + 8 + 8 + 4 + 2 + 2 };
 
 static struct lz_bytes rollup_print(struct arena *arena, const struct cached_rollup *r) {
     bool total = r->unit == 0;
-    size_t len = COUNTER_COUNT * 8 + (total ? TOTAL_HEAD + (size_t)r->label_len + r->number_len : 0);
+    size_t len = (size_t)COUNTER_COUNT * 8 + (total ? TOTAL_HEAD + (size_t)r->label_len + r->number_len : 0);
     uint8_t *out = arena_alloc_raw(arena, len), *p = out;
     if (!out) return (struct lz_bytes){ 0 };
     for (size_t i = 0; i < COUNTER_COUNT; i++, p += 8) lz_put64(p, (uint64_t)r->sum.of[i]);
@@ -29,10 +29,10 @@ static struct lz_bytes rollup_print(struct arena *arena, const struct cached_rol
 /* All or nothing: of a row that cannot be read, *r keeps what it had. */
 bool rollup_parse(struct lz_bytes v, bool total, struct cached_rollup *r) {
     static const int64_t SUM_MAX = INT64_C(1) << 60;     /* so that no sum of a few sums overflows */
-    size_t head = COUNTER_COUNT * 8 + (total ? TOTAL_HEAD : 0);
+    size_t head = (size_t)COUNTER_COUNT * 8 + (total ? TOTAL_HEAD : 0);
     struct counters sum;
     if (v.len < head) return false;
-    const uint8_t *p = v.data + COUNTER_COUNT * 8;
+    const uint8_t *p = v.data + (size_t)COUNTER_COUNT * 8;
     for (size_t i = 0; i < COUNTER_COUNT; i++) {
         sum.of[i] = (int64_t)lz_get64(v.data + i * 8);
         if (sum.of[i] > SUM_MAX || sum.of[i] < -SUM_MAX) return false;
@@ -224,7 +224,7 @@ static bool part_is(struct flow *f, uint16_t kind, struct rec_id subject, uint32
     struct lz_bytes v;
     for (size_t i = 0; i < f->n_used; i++)
         if (f->slots[i].type == CACHE_ROLLUP) return false;             /* changed in this turn already: the long way */
-    if (!store_get(f->o.store, TABLE_rollup, key_rollup(kind, subject, child), &v) || v.len < COUNTER_COUNT * 8) return false;
+    if (!store_get(f->o.store, TABLE_rollup, key_rollup(kind, subject, child), &v) || v.len < (size_t)COUNTER_COUNT * 8) return false;
     for (size_t i = 0; i < COUNTER_COUNT; i++)
         if ((int64_t)lz_get64(v.data + i * 8) != sum->of[i]) return false;
     return true;

@@ -20,7 +20,7 @@ static bool cache_grow(struct flow *f) {
     struct cache_slot *slots = arena_alloc_raw(f->arena, max * sizeof *slots);
     uint32_t *index = arena_alloc(f->arena, 2 * max * sizeof *index);
     if (!slots || !index) return false;
-    if (f->n_used) memcpy(slots, f->slots, f->n_used * sizeof *slots);
+    if (f->slots) memcpy(slots, f->slots, f->n_used * sizeof *slots);
     f->slots = slots;
     f->index = index;
     f->max_slots = max;

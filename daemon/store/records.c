@@ -76,7 +76,7 @@ static struct fresh_entry *new_entry(struct store *s, struct fresh_feed *f, bool
         size_t max = f->max_entries ? f->max_entries * 2 : 8;
         struct fresh_entry *grown = arena_alloc_raw(s->arena, max * sizeof *grown);
         if (!grown) return NULL;
-        if (f->n_entries) memcpy(grown, f->entries, f->n_entries * sizeof *grown);
+        if (f->entries) memcpy(grown, f->entries, f->n_entries * sizeof *grown);
         f->entries = grown;
         f->max_entries = max;
     }

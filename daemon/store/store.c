@@ -207,7 +207,8 @@ void store_abort(struct store *s) {
 }
 
 static void write_meta(struct store *s) {
-    if (memcmp(&s->meta, &s->committed, sizeof s->meta) == 0) return;
+    const struct store_meta *a = &s->meta, *b = &s->committed;
+    if (a->format == b->format && a->unit == b->unit && a->last_stamp == b->last_stamp && a->position == b->position && a->n_epochs == b->n_epochs) return;
     uint8_t v[META_BYTES];
     lz_put32(v, s->meta.format);
     lz_put32(v + 4, s->meta.unit);

@@ -37,7 +37,7 @@ static void put_aside(struct turn *t, struct link *l, const struct record *r, en
     if (!v) { store_give_up(t->o.store); return; }
     lz_put64(v, t->now.wall_ms);
     lz_put16(v + 8, (uint16_t)n);
-    memcpy(v + 10, name, n);
+    memcpy(v + 10, name, n);                            /* NOLINT(bugprone-not-null-terminated-result): its length stands before it */
     if (kept) memcpy(v + 10 + n, r->envelope.data, kept);
     store_put(t->o.store, TABLE_refused, key_refused(l->code, key), lz_bytes_of(v, 10 + n + kept));
     t->counters.refused++;

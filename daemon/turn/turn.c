@@ -242,7 +242,7 @@ static void sooner(uint64_t *deadline, uint64_t candidate) {
 }
 
 uint64_t turn_next_deadline(const struct turn *t) {
-    uint64_t now = t->now.mono_ms, next = now + 60 * 1000;
+    uint64_t now = t->now.mono_ms, next = now + LZ_MINUTE_MS;
     if (t->serve_more || t->walk_active || t->wants_dial || store_backing_up(t->o.store)) return now;
     uint64_t due = flow_next_due(t->flow);
     if (due != UINT64_MAX) sooner(&next, due > t->now.wall_ms ? now + (due - t->now.wall_ms) : now);

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # For the system tests: source it with the build folder as $1. Real daemons, real sockets, through linzhangctl.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
