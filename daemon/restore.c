@@ -60,14 +60,15 @@ static void restore_children(const struct restore_options *o) {
     size_t n;
     bool good = out != NULL;
     while (good && (n = fread(buffer, 1, sizeof buffer, in)) > 0) good = fwrite(buffer, 1, n, out) == n;
-    if (out) good = fflush(out) == 0 && fsync(fileno(out)) == 0 && fclose(out) == 0 && good;
+    if (out) good = fflush(out) == 0 && fsync(fileno(out)) == 0 && good;
+    if (out) good = fclose(out) == 0 && good;
     if (in) fclose(in);
     if (good) printf("下级名册：原文件不在，已从备份写入 %s\n", o->children_path);
     else if (in) printf("下级名册：不能写入 %s（%s）；请从备份的 children.tsv 手工复制\n", o->children_path, strerror(errno));
 }
 
 enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
-    struct manifest m;
+    struct manifest m = { 0 };
     struct lz_now now = lz_clock_now();
     char kept[PATH_MAX_BYTES + 64] = "";
     struct turn_options to = o->turn;
