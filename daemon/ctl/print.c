@@ -97,7 +97,8 @@ static const char *bar(struct arena *arena, struct lz_bytes share) {
     if (value > BAR_FULL) value = BAR_FULL;
     uint32_t full = (value * BAR_COLUMNS + BAR_FULL / 2) / BAR_FULL;
     char *out = client_alloc(arena, BAR_COLUMNS * 3 + 1);
-    for (size_t i = 0; i < BAR_COLUMNS; i++) memcpy(out + i * 3, i < full ? "█" : "░", 3);        /* NOLINT(bugprone-not-null-terminated-result): the last byte of zeroed memory ends it */
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): the memory came zeroed, and its last byte ends it */
+    for (size_t i = 0; i < BAR_COLUMNS; i++) memcpy(out + i * 3, i < full ? "█" : "░", 3);
     return out;
 }
 
