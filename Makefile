@@ -78,7 +78,6 @@ quick: bootstrap ## seconds: unit tests, lint, a few seeds
 
 test: bootstrap ## everything; ends with "N passed, N failed"
 	@$(MAKE) --no-print-directory -j2 $(PROGS) $(TEST_PROGS)
-	@$(MAKE) --no-print-directory mutants
 	@BUILD=$(BUILD) tests/run all
 
 .PHONY: demo

@@ -86,6 +86,9 @@ static void check_record(struct checker *c, struct key key, const struct stored 
     struct key own = key_of(&r);
     if (own.len != key.len || memcmp(own.b, key.b, key.len) != 0) differ(c, "记录 %s 的键与内容不符", name_of(key, hex));
     if (r.kind == KIND_move) check_move(c, key, &r);
+    if (r.kind == KIND_rollup && roster_find(c->f->o.roster, r.origin) &&
+        !store_has(c->f->o.store, TABLE_rollup, key_rollup((uint16_t)r.of.rollup.kind, r.of.rollup.subject, r.origin)))
+        differ(c, "下级 %06u 上报的汇总没有计入", r.origin);
     if (r.kind != KIND_progress || !kind_is_directive(r.subject.kind)) return;
     standing_take_progress(&tally_of(c, c->progress, key_standing(r.subject, r.origin))->s, &r);
 }

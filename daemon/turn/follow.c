@@ -101,12 +101,6 @@ static bool may_follow(struct turn *t, struct link *l, struct in_feed *in) {
 }
 
 static void apply(struct turn *t, struct link *l, struct in_feed *in, const struct batch *b) {
-#if LZ_MUTANT == 2
-    feed_advance(&in->cursor, b->to, b->seen);
-    in->dirty = true;
-    follow_write_cursors(t);
-    if (store_commit(t->o.store) != LZ_ok) { store_give_up(t->o.store); return; }
-#endif
     for (size_t i = 0; i < b->n_envelopes; i++) follow_apply(t, l, b->envelopes[i], LAND_PEER);
     feed_advance(&in->cursor, b->to, b->seen);
     in->dirty = in->ack = true;

@@ -206,25 +206,17 @@ enum lz_err turn_commit(struct turn *t) {
         t->ack_write_ms = t->now.mono_ms;
     }
     t->busy = store_written(t->o.store);
-#if LZ_MUTANT == 1
-    publish_live(t);
-    publish_acks(t);
-#endif
     enum lz_err err = store_commit(t->o.store);
     t->in_turn = false;
     if (err != LZ_ok) {
-#if LZ_MUTANT != 1
         forget_turn(t);
-#endif
         return err;
     }
     flow_committed(t->flow);
     if (t->busy) t->counters.commits++;
     links_tick(t);
-#if LZ_MUTANT != 1
     publish_live(t);
     publish_acks(t);
-#endif
     publish_serve(t);
     publish_tips(t, false);
     links_states(t);

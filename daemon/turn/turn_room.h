@@ -3,10 +3,6 @@
 #define LZ_TURN_ROOM_H
 #include "turn.h"
 
-#ifndef LZ_MUTANT
-#define LZ_MUTANT 0                  /* planted bugs for the tests of the tests: 1 send before commit, 2 cursor in its own commit */
-#endif
-
 /* A feed that the peer follows here. */
 struct out_feed {
     struct feed_id feed;

@@ -4,15 +4,12 @@ TEST_PROGS += $(BUILD)/sim
 $(BUILD)/sim: $(SIM_SRC) $(wildcard tests/sim/*.h) $(LIB)
 	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -o $@ $(SIM_SRC) $(LIB) $(LIBS)
 
-.PHONY: sim soak mutants
+.PHONY: sim soak
 SEED ?= 1
 SEEDS ?= 1
 MIX ?= crash
 sim: $(BUILD)/sim ## SEED=7 [SEEDS=n] [MIX=crash|restore|all] [TRACE=1]: replay worlds exactly
 	@$(BUILD)/sim -f $(SEED) -n $(SEEDS) -m $(MIX) $(if $(TRACE),-t)
-
-mutants: ## the simulator with planted bugs: 1 send before commit, 2 cursor in its own commit
-	@for m in 1 2; do $(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/mutant$$m DEFINES=-DLZ_MUTANT=$$m $(BUILD)/mutant$$m/sim || exit 1; done
 
 soak: $(BUILD)/sim ## SEEDS=n seeds with every fault, from a random start
 	@$(BUILD)/sim -f $$(( $$(date +%s) % 1000000000 )) -n $(SEEDS) -m all

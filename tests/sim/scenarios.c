@@ -288,6 +288,11 @@ static void enrol(struct world *w) {
 }
 
 /* A county works for a while before anybody above knows it: everything flows, both ways, once it is enrolled. */
+static bool batches_to_the_late_one(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes) {
+    (void)w;
+    return from->code == C1 && to->code == K12 && bytes.data[4] == PACKET_BATCH;
+}
+
 static void late_child(struct world *w) {
     world_add(w, P, 0, TIER_PROVINCE, true);
     world_add(w, C1, P, TIER_CITY, true);
@@ -300,7 +305,11 @@ static void late_child(struct world *w) {
     chief(w, K12, "张三");
     chief(w, K12, "李四");
     run_for(w, 20 * SECOND);
+    w->eats = batches_to_the_late_one;
     node_enrol(w, node_of(w, K12));
+    run_for(w, 10 * SECOND);
+    expect(w, !holds(w, K12, all) && state_at(w, C1, K12) != LINK_live, "the city says `live` of one that has nothing yet");
+    w->eats = NULL;
     run_for(w, 10 * SECOND);
     expect(w, holds(w, K12, all), "the order to all has not come down");
     expect(w, holds(w, P, burning) && holds(w, C1, found), "what the county wrote has not gone up");
@@ -638,6 +647,23 @@ static void resolve(struct world *w, uint32_t unit, uint32_t peer) {
 }
 
 /* Two machines run the same store: a line that the city has left speaks again. Nothing of it counts until a person decides. */
+/* A follower that went back has not what it once acknowledged. */
+static void live_restored(struct world *w) {
+    one_line(w);
+    node_copy(w, node_of(w, K12));
+    struct rec_id id = order(w, C1, K12);
+    run_for(w, 5 * SECOND);
+    expect(w, state_at(w, C1, K12) == LINK_live, "the order is there and acknowledged");
+    w->eats = batches_to_the_late_one;
+    node_restore(w, node_of(w, K12));
+    run_for(w, 10 * SECOND);
+    expect(w, !holds(w, K12, id) && state_at(w, C1, K12) != LINK_live, "the city says `live` by an acknowledgement of a store that is gone");
+    w->eats = NULL;
+    run_for(w, 10 * SECOND);
+    expect(w, state_at(w, C1, K12) == LINK_live, "it has been sent again");
+    heal_and_check(w);
+}
+
 static void clone(struct world *w) {
     one_line(w);
     struct node *county = node_of(w, K12);
@@ -1225,6 +1251,7 @@ static const struct scenario scenarios[] = {
     { "live_down", live_down, false },
     { "live_idle", live_idle, false },
     { "live_proof", live_proof, false },
+    { "live_restored", live_restored, false },
     { "crash", crash, false },
     { "disk_full", disk_full, false },
     { "sibling_fetch", sibling_fetch, false },

@@ -16,8 +16,3 @@ asan() {
     power-asan
     for log in "$out"/asan.*; do [ -e "$log" ] || continue; failed=$((failed + 1)); printf 'FAILED %s\n' "$log"; head -n 20 "$log"; done
 }
-# The tests of the tests: with a planted bug, seeds must fail.
-mutants() {
-    check mutants/1-send-before-commit 300 "$BUILD/mutant1/sim" -n 100 -x
-    check mutants/2-cursor-in-its-own-commit 300 "$BUILD/mutant2/sim" -n 100 -x
-}

@@ -616,6 +616,12 @@ Test(follow, of_a_siblings_feed_is_refused) {
     uint64_t bad = turn_counters(city->turn)->bad_packets;
     feed_bytes(city, A, CHANNEL_SYNC, packet);
     cr_assert_eq(turn_counters(city->turn)->bad_packets, bad + 1, "beyond the tip");
+    uint64_t tip = store_tip(city->store, fetch.feed);
+    struct ack ack = { .epoch = store_epoch(city->store), .n_cursors = 1 };
+    ack.cursors[0] = (struct feed_cursor){ fetch.feed, { store_epoch(city->store), tip + 5, tip + 5 } };
+    cr_assert_eq(ack_encode(own, &ack, &packet), LZ_ok);
+    feed_bytes(city, A, CHANNEL_SYNC, packet);
+    cr_assert_eq(turn_counters(city->turn)->bad_packets, bad + 2, "nor is more acknowledged than there is");
     arena_destroy(&own);
 }
 
