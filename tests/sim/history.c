@@ -107,6 +107,11 @@ void history_started(struct history *h, uint32_t unit, const uint8_t epoch[16]) 
 
 void history_died(struct history *h, uint32_t unit) { node(h, unit)->deaths++; }
 void history_clock(struct history *h, uint32_t unit) { node(h, unit)->clocks++; }
+void history_newer(struct history *h) { h->newer = true; }
+void history_given_up(struct history *h, uint32_t unit, const uint8_t id[HISTORY_ID]) {
+    int32_t e = entry_find(h, id);
+    h->entries[e].gone |= h->entries[e].origin == unit;
+}
 void history_reported(struct history *h, uint32_t unit) { node(h, unit)->reported = true; }
 
 /* Near a record's origin: those that give it back. Itself and its children hold it on the way down; whoever stands above holds
@@ -260,7 +265,7 @@ void history_look(struct history *h) {
 /* An event lies under its id, a register under origin, kind and its key. */
 static bool lies_right(const struct entry *e, const uint8_t *key, size_t key_len) {
     const struct law *law = law_of(e->kind);
-    if (law && !law->is_register) return key_len == HISTORY_ID && memcmp(key, e->id, HISTORY_ID) == 0;
+    if (law ? !law->is_register : e->key.len == 0) return key_len == HISTORY_ID && memcmp(key, e->id, HISTORY_ID) == 0;
     return key_len == 6 + e->key.len && memcmp(key, e->id, 6) == 0 && memcmp(key + 6, e->key.data, e->key.len) == 0;
 }
 

@@ -85,6 +85,7 @@ struct history {
     struct unit units[HISTORY_UNITS];
     size_t n_units;
     uint32_t wish;
+    bool newer;
     struct entry *entries;
     struct asked *asks;
     struct row *rows;

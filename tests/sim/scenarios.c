@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "world.h"
+#include "history.h"
 
 enum { P = 410000, C1 = 410800, K11 = 410802, K12 = 410803, T = 410851, C2 = 410900, K21 = 410902 };
 enum { SECOND = 1000, MINUTE = 60 * SECOND, BIG_BYTES = 32000 };
@@ -1058,6 +1059,7 @@ static void conflict(struct world *w) {
 /* Kinds of a newer version, one going up and one down: a middle tier that does not know them passes them on by their head. */
 static void unknown_kind(struct world *w) {
     whole_tree(w);
+    history_newer(w->history);
     struct record r = { .kind = KIND_emergency, .origin = T, .tier = TIER_TOWNSHIP };
     r.of.emergency.title = lz_bytes_str("新的种类");
     struct rec_id up = plant(w, T, &r, 99, (struct feed_id){ SCOPE_UP, LANE_FLASH }, false);
@@ -1210,6 +1212,7 @@ static void rot_given_up(struct world *w) {
     expect(w, asked == 1 && absent == 1 && state_at(w, K12, C1) == LINK_blocked, "the city says that it does not have it");
     for (size_t i = 0; i < w->n_told; i++)
         if (rec_id_equal(w->told[i].id, lost)) w->told[i].lost = true;
+    witness_given_up(w, county, lost);
     node_begin(w, county);
     turn_repair_give_up(county->turn);
     node_finish(w, county);

@@ -24,6 +24,12 @@ void witness_turn(struct world *w, struct node *n) {
     }
 }
 
+void witness_given_up(struct world *w, const struct node *n, struct rec_id id) {
+    uint8_t bytes[HISTORY_ID];
+    put_id(id, bytes);
+    history_given_up(w->history, n->code, bytes);
+}
+
 /* ---- clerks --------------------------------------------------------------------------------------------------------- */
 
 static struct lz_bytes words_of(const struct record *d) {
@@ -122,6 +128,7 @@ static void show_sums(struct world *w, struct node *n) {
 }
 
 void witness_judge(struct world *w) {
+    if (w->subscribe) history_wish(w->history, w->subscribe);     /* a wish that came later is filled from what is held */
     witness_look(w);
     for (int i = 0; i < w->n_nodes; i++) {
         struct node *n = &w->nodes[i];
