@@ -90,6 +90,9 @@ static void programs(void) {
         write_seed("print", name, head, 1, choices(i + 100, 20 + 10 * i, 50));
         write_seed("zap", name, "", 0, choices(i + 200, 4 + 2 * i, 50));
     }
+    /* a new store: the parent greets, and gives back a record in our name that we never wrote */
+    const uint8_t forged[] = { 0, 0xff, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0xff, 1, 0, 0, 0 };
+    write_seed("session", "given_back_forged", "", 0, lz_bytes_of(forged, sizeof forged));
     for (uint8_t verb = 0; verb < 64; verb++) {
         uint8_t head[] = { 0, 0, verb, 3, 0, 0 };
         snprintf(name, sizeof name, "verb_%02u", verb);

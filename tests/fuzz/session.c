@@ -100,14 +100,21 @@ static void judge_cursor(struct session_ *s, size_t peer, struct feed_id feed, u
     must(value.len == 32, "a cursor of %zu bytes", value.len);
     uint64_t position = lz_get64(value.data + 16), seen = lz_get64(value.data + 24);
     must(position <= seen, "a cursor at %llu that has seen %llu", (unsigned long long)position, (unsigned long long)seen);
+    uint64_t from[SAID_MAX + 2] = { *before, 0 };               /* where it may have stood in this turn: a hello may set it back to 0 */
+    size_t n = 2;
     bool reached = position == *before || position == 0 || s->unknown_said, applied = reached;
     for (size_t i = 0; i < s->n_said; i++) {
         const struct said *b = &s->said[i];
-        if (b->peer != peers[peer] || !feed_id_equal(b->feed, feed) || b->to != position || memcmp(b->epoch.b, value.data, 16) != 0) continue;
+        if (b->peer != peers[peer] || !feed_id_equal(b->feed, feed) || memcmp(b->epoch.b, value.data, 16) != 0) continue;
+        bool joins = false;
+        for (size_t k = 0; k < n; k++) joins |= b->from <= from[k];
+        if (!joins) continue;
+        from[n++] = b->to;
+        if (b->to != position) continue;
         reached = true;
         if (held_or_refused(s, b)) applied = true;               /* of two that say the same range the second is old news */
     }
-    must(reached, "the cursor of %u/%u for %u went from %llu to %llu without a batch", feed.scope, feed.lane, peers[peer],
+    must(reached, "the cursor of %u/%u for %u went from %llu to %llu without a batch that joins on", feed.scope, feed.lane, peers[peer],
         (unsigned long long)*before, (unsigned long long)position);
     must(applied, "the cursor of %u/%u for %u passed a record that is neither held nor refused", feed.scope, feed.lane, peers[peer]);
     *before = position;
@@ -227,13 +234,13 @@ static uint32_t take_origin(struct input *in, size_t peer) {
     return peers[peer] == COUNTY_A && chance(in, 64) ? 410804 : peers[peer];
 }
 
-static size_t make_envelopes(struct session_ *s, struct input *in, size_t peer, struct lz_bytes *out, size_t max) {
+static size_t make_envelopes(struct session_ *s, struct input *in, size_t peer, bool given_back, struct lz_bytes *out, size_t max) {
     size_t n = 0;
     for (size_t want = 1 + (chance(in, 64) ? pick(in, max) : 0); n < want && n < max; n++) {
         struct arena *a = fuzz_arena();
         if (chance(in, 40) && s->pool.n) { out[n] = mutated(in, a, s->pool.envelopes[s->pool.n - 1 - pick(in, s->pool.n)]); continue; }
         if (chance(in, 8)) { out[n] = take_bytes(in, 300); continue; }
-        struct record r = make_record(in, a, &s->pool, take_origin(in, peer), s->node.now.wall_ms);
+        struct record r = make_record(in, a, &s->pool, given_back && chance(in, 128) ? CITY : take_origin(in, peer), s->node.now.wall_ms);
         struct lz_fail fail;
         if (record_encode(a, &r, &fail) != LZ_ok) r.envelope = (struct lz_bytes){ 0 };
         else pool_add(&s->pool, record_id(&r), r.envelope);
@@ -259,7 +266,7 @@ static void say_batch(struct session_ *s, struct input *in, size_t peer) {
     b.tip = chance(in, 32) ? pick(in, 12) : b.to;
     if (b.tip > b.seen) b.tip = b.seen;
     b.repair = chance(in, 64);
-    b.n_envelopes = make_envelopes(s, in, peer, list, MAX);
+    b.n_envelopes = make_envelopes(s, in, peer, false, list, MAX);
     *joins = b.to;
     if (s->n_said == SAID_MAX) s->unknown_said = true;
     else s->said[s->n_said++] = (struct said){ peers[peer], b.feed, b.epoch, b.from, b.to, list, b.n_envelopes };
@@ -312,7 +319,7 @@ static void say_reclaim(struct session_ *s, struct input *in, size_t peer, size_
             .envelopes = list };
         answer.final = answer.ended && !chance(in, 64);
         if (!answer.ended) answer.next = take_bytes(in, 70);
-        answer.n_envelopes = chance(in, 128) ? make_envelopes(s, in, peer, list, MAX) : 0;
+        answer.n_envelopes = chance(in, 128) ? make_envelopes(s, in, peer, true, list, MAX) : 0;
         s->reclaims = true;
         err = reclaim_answer_encode(a, &answer, &packet);
     }
@@ -331,7 +338,7 @@ static void say_repair(struct session_ *s, struct input *in, size_t peer) {
         struct key key = s->pool.n ? key_id(s->pool.ids[pick(in, s->pool.n)]) : key_u64(0);
         keys[r.n_keys] = chance(in, 48) ? take_bytes(in, 70) : lz_bytes_of(arena_copy(a, key.b, key.len), key.len);
     }
-    if (answers) r.n_envelopes = make_envelopes(s, in, peer, list, MAX);
+    if (answers) r.n_envelopes = make_envelopes(s, in, peer, true, list, MAX);
     if (repair_encode(a, answers ? PACKET_REPAIR_ANSWER : PACKET_REPAIR_ASK, &r, &packet) == LZ_ok) feed(s, in, peer, packet, false);
 }
 
