@@ -64,7 +64,8 @@ struct answer call(struct scene *scene, struct station *at, const char *verb, bo
     for (;;) {
         if (wire_client_recv(at->client, 30000, &packet) != LZ_ok) fail("%u: no answer to %s", at->unit, verb);
         const uint8_t *copy = arena_copy(scene->arena, packet.data, packet.len);
-        if (!copy || packet_open(lz_bytes_of(copy, packet.len), &type, &body, NULL) != LZ_ok || answer_decode(scene->arena, body, &a) != LZ_ok) fail("%u: bad answer", at->unit);
+        if (!copy || packet_open(lz_bytes_of(copy, packet.len), &type, &body, NULL) != LZ_ok || answer_decode(scene->arena, body,
+            &a) != LZ_ok) fail("%u: bad answer", at->unit);
         if (a.seq == at->seq) return a;
     }
 }

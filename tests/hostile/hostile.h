@@ -7,10 +7,10 @@
 #include "../../daemon/wire/wire.h"
 #include <sys/types.h>
 
-enum { STATIONS_MAX = 8, SAMPLES_MAX = 4096, PATH_MAX_BYTES = 512 };
+enum { STATIONS_MAX = 8, SAMPLES_MAX = 4096, STATION_PATH_BYTES = 512 };
 struct station {
     uint32_t unit, parent;
-    char socket[PATH_MAX_BYTES], key_file[PATH_MAX_BYTES];
+    char socket[STATION_PATH_BYTES], key_file[STATION_PATH_BYTES];
     pid_t pid;
     int port;
     uint8_t public_key[KEY_BYTES], secret_key[KEY_BYTES];

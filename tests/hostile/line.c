@@ -33,6 +33,7 @@ void line_new_epoch(struct line *l) {
     lz_random(l->own.b, sizeof l->own.b);
     l->position = 0;
     memset(l->at, 0, sizeof l->at);
+    memset(l->heard.acked, 0, sizeof l->heard.acked);
     l->greeted = false;
 }
 

@@ -64,11 +64,13 @@ static void hello(struct knock *k, const uint8_t key[KEY_BYTES]) {
 
 static void junk(struct knock *k) { random_bytes(k, 1, 600); }
 static void junk_like_a_greeting(struct knock *k) { bytes(k, "\xff", 1); random_bytes(k, 63, 900); }
-static void http(struct knock *k) { static const char text[] = "GET /status HTTP/1.1\r\nHost: city\r\nConnection: keep-alive\r\n\r\n"; bytes(k, text, sizeof text - 1); }
+static void http(struct knock *k) { static const char text[] = "GET /status HTTP/1.1\r\nHost: city\r\nConnection: keep-alive\r\n\r\n"; bytes(k, text,
+    sizeof text - 1); }
 static void tls(struct knock *k) { bytes(k, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11); random_bytes(k, 200, 508); }
 static void half_greeting(struct knock *k) { greeting(k, "CURVE", 3, 0); k->len = 1 + randombytes_uniform(GREETING_BYTES - 1); }
 static void greeting_then_junk(struct knock *k) { greeting(k, "CURVE", 3, 0); random_bytes(k, 1, 1200); }
-static void null_mechanism(struct knock *k) { greeting(k, "NULL", 3, 0); command(k, "READY", (const uint8_t *)"\x0bSocket-Type\0\0\0\6DEALER", 22); random_bytes(k, 10, 100); }
+static void null_mechanism(struct knock *k) { greeting(k, "NULL", 3, 0); command(k, "READY", (const uint8_t *)"\x0bSocket-Type\0\0\0\6DEALER", 22);
+    random_bytes(k, 10, 100); }
 static void plain_mechanism(struct knock *k) { greeting(k, "PLAIN", 3, 0); command(k, "HELLO", (const uint8_t *)"\5admin\5admin", 12); }
 static void server_too(struct knock *k) { greeting(k, "CURVE", 3, 1); hello(k, server_key); }
 static void old_version_1(struct knock *k) { bytes(k, "\x01\x00", 2); random_bytes(k, 100, 700); }
@@ -77,7 +79,8 @@ static void future_version(struct knock *k) { greeting(k, "CURVE", 200, 0); rand
 static void giant_frame(struct knock *k) { greeting(k, "CURVE", 3, 0); bytes(k, "\x02\x7f\xff\xff\xff\xff\xff\xff\xff", 9); random_bytes(k, 100, 1000); }
 static void giant_command(struct knock *k) { greeting(k, "CURVE", 3, 0); bytes(k, "\x06\x00\x00\x00\xff\xff\xff\xff\xff", 9); random_bytes(k, 100, 1000); }
 static void unfinished_frames(struct knock *k) { greeting(k, "CURVE", 3, 0); hello(k, server_key); for (int i = 0; i < 40; i++) bytes(k, "\x01\x01z", 3); }
-static void initiate_first(struct knock *k) { uint8_t body[250]; randombytes_buf(body, sizeof body); greeting(k, "CURVE", 3, 0); command(k, "INITIATE", body, sizeof body - 10); }
+static void initiate_first(struct knock *k) { uint8_t body[250]; randombytes_buf(body, sizeof body); greeting(k, "CURVE", 3, 0); command(k, "INITIATE", body,
+    sizeof body - 10); }
 static void message_first(struct knock *k) { greeting(k, "CURVE", 3, 0); command(k, "MESSAGE", (const uint8_t *)"12345678901234567890123456789012345", 35); }
 static void half_hello(struct knock *k) { greeting(k, "CURVE", 3, 0); hello(k, server_key); k->len -= 1 + randombytes_uniform(150); }
 static void wrong_server_key(struct knock *k) {
@@ -260,7 +263,8 @@ int main(int argc, char **argv) {
     static struct latency before, during;
     if (argc < 6 || sodium_init() < 0) return 2;
     scene_read(&scene, argv[1]);
-    struct station *city = station(&scene, (uint32_t)atoi(argv[2])), *county = station(&scene, (uint32_t)atoi(argv[3])), *top = station(&scene, (uint32_t)atoi(argv[4]));
+    struct station *city = station(&scene, (uint32_t)atoi(argv[2])), *county = station(&scene, (uint32_t)atoi(argv[3])), *top = station(&scene,
+        (uint32_t)atoi(argv[4]));
     unsigned n = (unsigned)atoi(argv[5]), silent = argc > 6 ? (unsigned)atoi(argv[6]) : 0;
     server_key = city->public_key;
     for (int i = 0; i < BASE_SAMPLES; i++) sample(&scene, county, top, &before);
@@ -278,10 +282,13 @@ int main(int argc, char **argv) {
     if (grown >= MEMORY_KIB) fail("memory grew by %llu KiB", (unsigned long long)grown);
     uint64_t half = latency_at(&during, 0.5), most = latency_at(&during, 0.95), base = latency_at(&before, 0.5);
     if (during.n < 5) fail("only %zu reports were timed in %llu ms", during.n, (unsigned long long)took);
-    if (half > 100 + 5 * base || most > 1500) fail("reports took %llu ms (95 %%: %llu ms), before: %llu ms", (unsigned long long)half, (unsigned long long)most, (unsigned long long)base);
+    if (half > 100 + 5 * base || most > 1500) fail("reports took %llu ms (95 %%: %llu ms), before: %llu ms", (unsigned long long)half,
+        (unsigned long long)most, (unsigned long long)base);
     if (n && status_number(&scene, city, "网络拒绝", "未登记的公钥") < refused + STRANGERS / 2) fail("the strangers' keys are not counted");
     if (!verified(&scene, city)) fail("verify at the city");
-    printf("stranger: %u connections of %zu kinds, %u silent, %.1f s; a report p50/p95 %llu/%llu ms, before %llu; memory +%llu KiB\n", n ? n * PORTS + STRANGERS : 0,
-           LZ_COUNT(tactics), silent, (double)took / 1e3, (unsigned long long)half, (unsigned long long)most, (unsigned long long)base, (unsigned long long)grown);
+    printf("stranger: %u connections of %zu kinds, %u silent, %.1f s; a report p50/p95 %llu/%llu ms, before %llu; memory +%llu KiB\n",
+        n ? n * PORTS + STRANGERS : 0,
+           LZ_COUNT(tactics), silent, (double)took / 1e3, (unsigned long long)half, (unsigned long long)most, (unsigned long long)base,
+               (unsigned long long)grown);
     return 0;
 }
