@@ -38,6 +38,7 @@ struct arena {
     size_t used;                     /* <= size, a multiple of ALIGN                                   */
     size_t dirty;                    /* <= size; from here on no byte was handed out since it was zero */
     size_t quiet;                    /* resets since a quarter of what is kept was used                */
+    bool refused;                    /* something found no room since the last reset                   */
 };
 static_assert(sizeof(struct arena) <= HEAD_BYTES, "the head fits in its place");
 static_assert(HEAD_BYTES % ALIGN == 0, "the first allocation is aligned");
@@ -67,7 +68,7 @@ void arena_destroy(struct arena **arena_p) {
 }
 
 void *arena_alloc_raw(struct arena *arena, size_t bytes) {
-    if (bytes > arena->size - arena->used) return NULL;
+    if (bytes > arena->size - arena->used) { arena->refused = true; return NULL; }
     uint8_t *start = room(arena) + arena->used;
     size_t taken = round_up(bytes, ALIGN) + LZ_ARENA_GUARD, left = arena->size - arena->used;
     if (taken > left) taken = left;                      /* the guard gives way at the very end */
@@ -93,6 +94,7 @@ void *arena_copy(struct arena *arena, const void *data, size_t bytes) {
     return copy;
 }
 
+bool arena_refused(const struct arena *arena) { return arena->refused; }
 size_t arena_used(const struct arena *arena) { return arena->used; }
 size_t arena_room(const struct arena *arena) { return arena->size - arena->used; }
 
@@ -100,6 +102,7 @@ void arena_reset(struct arena *arena) {
     size_t used = arena->used, kept = round_up(HEAD_BYTES + arena->dirty, PAGE_BYTES);
     forbid(room(arena), used);
     arena->used = 0;
+    arena->refused = false;
     arena->quiet = used < arena->dirty / 4 ? arena->quiet + 1 : 0;
     if (kept <= KEEP_BYTES || arena->quiet < QUIET_RESETS) return;
     arena->quiet = 0;

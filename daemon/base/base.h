@@ -79,6 +79,7 @@ void *arena_alloc_raw(struct arena *arena, size_t bytes);  /* the same, not zero
 void *arena_copy(struct arena *arena, const void *data, size_t bytes);
 /* A mark (arena_used) and going back to it: what was allocated since is gone. For loops that keep nothing. */
 void arena_rewind(struct arena *arena, size_t mark);
+bool arena_refused(const struct arena *arena);             /* an allocation found no room since the last reset */
 size_t arena_used(const struct arena *arena);
 size_t arena_room(const struct arena *arena);
 void arena_reset(struct arena *arena);

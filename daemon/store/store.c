@@ -235,6 +235,8 @@ enum lz_err store_commit(struct store *s) {
     if (s->written && s->failed == LZ_ok) {
         store_flush_feeds(s);
         write_meta(s);
+        /* whoever was refused memory on the way may have left something out without a word */
+        if (s->arena && arena_refused(s->arena)) store_give_up(s);
     }
     if (s->failed != LZ_ok) {
         enum lz_err err = s->failed == LZ_store_io && disk_is_full(s) ? LZ_full : s->failed;

@@ -1,0 +1,504 @@
+/* Every call to the disk and to memory that store and flow make, made to fail once. After it: what was told as done is there, what was
+ * not can be asked again, and both nodes end exactly as they do without faults. The linker puts the functions below in the way. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include "../../daemon/flow/flow.h"
+
+/* ---- the functions in the way ---- */
+enum call { MEMORY, GET, PUT, DEL, BEGIN, COMMIT, SEEK_OPEN, SEEK, DBI, CREATE, OPEN, ENV_SYNC, MAXDBS, MAPSIZE,
+            FSYNC, SYNCFS, RENAME, UNLINK, MKDIR, OPENFILE, STATFS, STATVFS, FLOCK, CALLS };
+static struct { enum call call; size_t at; int code; bool for_good; } fault = { .call = CALLS };
+static size_t counted[CALLS], told[CALLS];
+static bool struck;
+static bool strikes(enum call call) {
+    size_t n = ++counted[call];
+    if (call != fault.call || n < fault.at || (n > fault.at && !fault.for_good)) return false;
+    struck = true;
+    return true;
+}
+static void arm(enum call call, size_t at, int code) {
+    memset(counted, 0, sizeof counted);
+    struck = false;
+    fault.call = call, fault.at = at, fault.code = code, fault.for_good = false;
+}
+static void disarm(void) { fault.call = CALLS; }
+static bool strikes_errno(enum call call) {
+    if (!strikes(call)) return false;
+    errno = fault.code;
+    return true;
+}
+
+#define WRAP(type, name, parameters, arguments, call) \
+    type __real_##name parameters; \
+    type __wrap_##name parameters; \
+    type __wrap_##name parameters { return strikes(call) ? fault.code : __real_##name arguments; }
+WRAP(int, mdb_get, (MDB_txn *t, MDB_dbi d, MDB_val *k, MDB_val *v), (t, d, k, v), GET)
+WRAP(int, mdb_put, (MDB_txn *t, MDB_dbi d, MDB_val *k, MDB_val *v, unsigned f), (t, d, k, v, f), PUT)
+WRAP(int, mdb_del, (MDB_txn *t, MDB_dbi d, MDB_val *k, MDB_val *v), (t, d, k, v), DEL)
+WRAP(int, mdb_txn_begin, (MDB_env *e, MDB_txn *p, unsigned f, MDB_txn **t), (e, p, f, t), BEGIN)
+WRAP(int, mdb_cursor_open, (MDB_txn *t, MDB_dbi d, MDB_cursor **c), (t, d, c), SEEK_OPEN)
+WRAP(int, mdb_cursor_get, (MDB_cursor *c, MDB_val *k, MDB_val *v, MDB_cursor_op o), (c, k, v, o), SEEK)
+WRAP(int, mdb_dbi_open, (MDB_txn *t, const char *n, unsigned f, MDB_dbi *d), (t, n, f, d), DBI)
+WRAP(int, mdb_env_create, (MDB_env **e), (e), CREATE)
+WRAP(int, mdb_env_open, (MDB_env *e, const char *p, unsigned f, mdb_mode_t m), (e, p, f, m), OPEN)
+WRAP(int, mdb_env_sync, (MDB_env *e, int f), (e, f), ENV_SYNC)
+WRAP(int, mdb_env_set_maxdbs, (MDB_env *e, MDB_dbi n), (e, n), MAXDBS)
+WRAP(int, mdb_env_set_mapsize, (MDB_env *e, size_t n), (e, n), MAPSIZE)
+#undef WRAP
+void *__real_arena_alloc_raw(struct arena *a, size_t n);
+void *__wrap_arena_alloc_raw(struct arena *a, size_t n);
+void *__wrap_arena_alloc_raw(struct arena *a, size_t n) { return __real_arena_alloc_raw(a, strikes(MEMORY) ? SIZE_MAX : n); }
+#define WRAP(type, name, parameters, arguments, call, failed) \
+    type __real_##name parameters; \
+    type __wrap_##name parameters; \
+    type __wrap_##name parameters { return strikes_errno(call) ? (failed) : __real_##name arguments; }
+WRAP(void *, arena_alloc, (struct arena *a, size_t n), (a, n), MEMORY, __real_arena_alloc_raw(a, SIZE_MAX))
+WRAP(void *, arena_copy, (struct arena *a, const void *d, size_t n), (a, d, n), MEMORY, __real_arena_alloc_raw(a, SIZE_MAX))
+WRAP(int, fsync, (int fd), (fd), FSYNC, -1)
+WRAP(int, syncfs, (int fd), (fd), SYNCFS, -1)
+WRAP(int, rename, (const char *a, const char *b), (a, b), RENAME, -1)
+WRAP(int, unlink, (const char *a), (a), UNLINK, -1)
+WRAP(int, mkdir, (const char *a, mode_t m), (a, m), MKDIR, -1)
+WRAP(int, flock, (int fd, int o), (fd, o), FLOCK, -1)
+#undef WRAP
+/* LMDB frees a transaction whose commit fails. */
+int __real_mdb_txn_commit(MDB_txn *t);
+int __wrap_mdb_txn_commit(MDB_txn *t);
+int __wrap_mdb_txn_commit(MDB_txn *t) {
+    if (!strikes(COMMIT)) return __real_mdb_txn_commit(t);
+    mdb_txn_abort(t);
+    return fault.code;
+}
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...) {
+    va_list args;
+    va_start(args, flags);
+    unsigned mode = flags & O_CREAT ? va_arg(args, unsigned) : 0;
+    va_end(args);
+    return strikes_errno(OPENFILE) ? -1 : __real_open(path, flags, mode);
+}
+/* code > 1: the answer is a network file system with that magic; else the call fails. */
+int __real_statfs(const char *path, struct statfs *fs);
+int __wrap_statfs(const char *path, struct statfs *fs);
+int __wrap_statfs(const char *path, struct statfs *fs) {
+    if (!strikes(STATFS)) return __real_statfs(path, fs);
+    if (fault.code <= 1) return -1;
+    memset(fs, 0, sizeof *fs);
+    fs->f_type = fault.code;
+    return 0;
+}
+static bool disk_full, statvfs_fails;
+int __real_fstatvfs(int fd, struct statvfs *fs);
+int __wrap_fstatvfs(int fd, struct statvfs *fs);
+int __wrap_fstatvfs(int fd, struct statvfs *fs) {
+    if (statvfs_fails) return -1;
+    int rc = __real_fstatvfs(fd, fs);
+    if (disk_full) fs->f_bavail = 0;
+    return rc;
+}
+
+/* ---- opening ---- */
+enum { UNIT = 410800, PARENT = 410000, CHILD = 410802, MAP = 64 << 20 };
+static char dir[64];
+static struct lz_fail fail;
+static struct arena *arena;
+static struct lz_bytes str(const char *text) { return lz_bytes_str(text); }
+static void begin_dir(void) {
+    snprintf(dir, sizeof dir, "/tmp/linzhang-faults-XXXXXX");
+    cr_assert(mkdtemp(dir));
+    lz_log_level(LZ_ERROR + 1);
+    arena = arena_create(64 << 20);
+}
+static void wipe(const char *path) {
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf %s", path);
+    cr_assert_eq(system(command), 0);
+}
+static void end_dir(void) {
+    disarm();
+    arena_destroy(&arena);
+    wipe(dir);
+}
+TestSuite(opening, .init = begin_dir, .fini = end_dir);
+
+static enum lz_err try_store(const char *path, struct store **store) {
+    struct store_options o = { .path = path, .unit = UNIT, .map_bytes = MAP };
+    return store_open(store, &o, &fail);
+}
+static bool holds(const char *path) {
+    struct store *store;
+    struct lz_bytes v;
+    cr_assert_eq(try_store(path, &store), LZ_ok, "%s", fail.text);
+    bool there = store_get(store, TABLE_audit, key_u64(7), &v) && lz_bytes_equal(v, str("kept"));
+    store_close(&store);
+    return there;
+}
+/* True: this call came to pass, and so there may be a later one. */
+static bool open_with_fault(enum call call, size_t at, int code, bool anew) {
+    char path[96];
+    struct store *store = NULL;
+    bool done = false;
+    snprintf(path, sizeof path, "%s/store", dir);
+    if (anew) wipe(path);
+    arm(call, at, code);
+    enum lz_err err = try_store(path, &store);
+    if (err == LZ_ok) {
+        store_put(store, TABLE_audit, key_u64(7), str("kept"));
+        done = store_commit(store) == LZ_ok;
+        store_close(&store);
+    } else cr_assert(fail.text[0] && (err == LZ_full || err == LZ_store_io || err == LZ_read_only || err == LZ_store_corrupt || err == LZ_store_busy),
+                     "call %d at %zu: %s", (int)call, at, lz_err_name(err));
+    disarm();
+    bool there = holds(path);
+    cr_assert(there || !done, "call %d at %zu: what was committed is not there", (int)call, at);
+    return struck;
+}
+Test(opening, survives_every_failing_call, .timeout = 100) {
+    static const struct { enum call call; int codes[4]; } faults[] = {
+        { GET, { EIO } }, { PUT, { MDB_MAP_FULL, ENOSPC, MDB_TXN_FULL, EIO } }, { BEGIN, { ENOMEM, MDB_READERS_FULL } },
+        { COMMIT, { ENOSPC, EIO, MDB_PANIC, MDB_MAP_FULL } }, { DBI, { MDB_MAP_FULL, ENOSPC, EIO, ENOMEM } }, { CREATE, { ENOMEM } },
+        { OPEN, { EACCES, MDB_INVALID, MDB_VERSION_MISMATCH, EROFS } }, { OPEN, { MDB_CORRUPTED, EIO } }, { ENV_SYNC, { EIO, ENOSPC } }, { MAXDBS, { EINVAL } },
+        { MAPSIZE, { EINVAL } }, { FSYNC, { EIO, ENOSPC, EINTR } }, { RENAME, { EIO } }, { UNLINK, { EACCES, ENOENT } },
+        { MKDIR, { EROFS, EACCES, ENOENT } }, { OPENFILE, { EACCES, EROFS, EMFILE } }, { STATFS, { 1, 0x6969, 0x01021997 } }, { FLOCK, { EWOULDBLOCK } },
+    };
+    size_t tried = 0;
+    for (size_t i = 0; i < LZ_COUNT(faults); i++)
+        for (size_t k = 0; k < 4 && faults[i].codes[k]; k++)
+            for (int anew = 0; anew < 2; anew++)
+                for (size_t at = 1; open_with_fault(faults[i].call, at, faults[i].codes[k], anew); at++) tried++;
+    cr_assert_gt(tried, 150, "%zu faults", tried);
+}
+Test(opening, tells_a_full_disk_from_a_dying_one) {
+    char path[96];
+    struct store *store;
+    snprintf(path, sizeof path, "%s/store", dir);
+    cr_assert_eq(try_store(path, &store), LZ_ok);
+    static const struct { enum call call; bool full, blind; enum lz_err want; } cases[] = {
+        { COMMIT, false, false, LZ_store_io }, { COMMIT, true, false, LZ_full }, { COMMIT, true, true, LZ_store_io },
+        { PUT, false, false, LZ_store_io }, { PUT, true, false, LZ_full }, { DEL, true, false, LZ_full }, { DEL, false, false, LZ_store_io },
+    };
+    for (size_t i = 0; i < LZ_COUNT(cases); i++) {
+        disk_full = cases[i].full;
+        statvfs_fails = cases[i].blind;
+        arm(cases[i].call, 1, EIO);
+        store_put(store, TABLE_audit, key_u64(i), str("x"));
+        store_delete(store, TABLE_audit, key_u64(i));
+        cr_assert_eq(store_commit(store), cases[i].want, "case %zu", i);
+        disarm();
+        cr_assert_eq(store_failed(store), LZ_ok, "the next turn begins anew");
+        cr_assert(store_room(store).disk_free_bytes == (cases[i].blind ? UINT64_MAX : store_room(store).disk_free_bytes));
+    }
+    disk_full = true;
+    cr_assert(store_room(store).exhausted == (store_room(store).reserve_bytes > 7));
+    disk_full = statvfs_fails = false;
+    store_close(&store);
+}
+
+/* ---- a story of two nodes, whatever fails in it ---- */
+struct node {
+    uint32_t unit, parent;
+    struct store *store;
+    struct flow *flow;
+    struct roster *roster;
+};
+static struct node city, county;
+static struct units *units;
+static struct calendar *calendar;
+static uint64_t wall;
+static const uint64_t T0 = 1650848400000ull;                       /* Monday 2022-04-25 09:00 in China */
+static const struct flow_settings settings = { .sign_days = 2, .sign_urgent_hours = 4, .reminder_days = 5, .letter_days = 15, .accept_days = 1,
+                                               .handle_days = 15, .blue_days = 3, .yellow_points = 10, .red_points = 30, .urge_after_days = 3,
+                                               .offer_after_days = 5, .rollup_interval_ms = 1000 };
+
+static void start(struct node *n, uint32_t unit, uint32_t parent, uint8_t tier) {
+    char path[96];
+    *n = (struct node){ .unit = unit, .parent = parent, .roster = roster_create() };
+    snprintf(path, sizeof path, "%s/%u", dir, unit);
+    wipe(path);
+    struct store_options so = { .path = path, .unit = unit, .map_bytes = MAP, .no_sync = true };
+    cr_assert_eq(store_open(&n->store, &so, &fail), LZ_ok, "%s", fail.text);
+    store_set_arena(n->store, arena);
+    struct flow_options fo = { .store = n->store, .roster = n->roster, .units = units, .calendar = calendar, .unit = unit, .parent = parent,
+                               .tier = tier, .settings = settings };
+    n->flow = flow_create(&fo);
+    store_begin_epoch(n->store, (struct epoch){ { 1, (uint8_t)tier } });
+    cr_assert_eq(store_commit(n->store), LZ_ok);
+}
+static void stop(struct node *n) {
+    flow_destroy(&n->flow);
+    store_close(&n->store);
+    roster_destroy(&n->roster);
+}
+static void open_world(void) {
+    static char text[64 * 1024];
+    begin_dir();
+    FILE *f = fopen("deploy/data/divisions-henan.tsv", "rb");
+    cr_assert(f, "tests run from the root of the project");
+    size_t len = fread(text, 1, sizeof text, f);
+    fclose(f);
+    units = units_create();
+    cr_assert_eq(units_load(units, lz_bytes_of(text, len), &fail), LZ_ok, "%s", fail.text);
+    calendar = calendar_create();
+}
+static void close_world(void) {
+    units_destroy(&units);
+    calendar_destroy(&calendar);
+    end_dir();
+}
+TestSuite(story, .init = open_world, .fini = close_world);
+
+static void begin(struct node *n) {
+    store_abort(n->store);
+    store_forget_fresh(n->store);
+    arena_reset(arena);
+    flow_begin(n->flow, (struct lz_now){ wall - T0 + 1000, wall }, arena);
+}
+/* One turn, again until it is done: a turn that fails leaves nothing, an act that is refused is asked again. */
+static void turn(struct node *n, enum lz_err (*act)(struct node *)) {
+    for (int round = 0; ; round++) {
+        cr_assert_lt(round, 3, "one fault stops one turn, not the next: %s", fail.text);
+        begin(n);
+        enum lz_err err = act(n);
+        flow_settle(n->flow);
+        enum lz_err committed = store_commit(n->store);
+        if (committed == LZ_ok) flow_committed(n->flow);
+        else cr_assert(struck && (committed == LZ_full || committed == LZ_store_io), "%s", lz_err_name(committed));
+        flow_forget(n->flow);
+        if (committed == LZ_ok && (err == LZ_ok || err == LZ_already)) return;
+        cr_assert(struck, "%s: %s", lz_err_name(err), fail.text);
+    }
+}
+static struct rec_id task, problem;
+static uint8_t request[16];
+static enum lz_err submit(struct node *n, struct record draft, struct rec_id *id) {
+    struct rec_id mine;
+    request[1] = (uint8_t)draft.kind;
+    enum lz_err err = flow_submit(n->flow, &draft, str("clerk"), lz_bytes_of(request, sizeof request), 0, &mine, &fail);
+    if (id && (err == LZ_ok || err == LZ_already)) *id = mine;
+    return err;
+}
+static enum lz_err move(struct node *n, struct rec_id subject, const char *name, uint32_t unit) {
+    struct record d = { .kind = KIND_move, .subject = subject };
+    const struct move_row *row = move_by_name(kind_row(subject.kind)->machine, name);
+    cr_assert(row, "%s", name);
+    d.of.move = (struct move){ .move = row->number, .unit = unit, .text = str("说明"), .due_ms = wall + 9 * (uint64_t)LZ_DAY_MS };
+    if (strcmp(name, "assign") == 0) { d.of.move.unit = 0; d.of.move.to_unit = unit; }
+    return submit(n, d, NULL);
+}
+static enum lz_err do_issue(struct node *n) {
+    uint32_t to[] = { CHILD };
+    struct record d = { .kind = KIND_task, .targets = to, .n_targets = 1 };
+    d.of.directive = (struct directive){ .number = str("焦林长办〔2022〕6号"), .year = 2022, .serial = 6, .title = str("造林"),
+                                         .due_ms = T0 + 20 * (uint64_t)LZ_DAY_MS };
+    return submit(n, d, &task);
+}
+static enum lz_err do_sign(struct node *n) { return move(n, task, "sign", 0); }
+static enum lz_err do_start(struct node *n) { return move(n, task, "start", 0); }
+static enum lz_err do_report(struct node *n) { return move(n, task, "report", 0); }
+static enum lz_err do_return(struct node *n) { return move(n, task, "return", CHILD); }
+static enum lz_err do_progress(struct node *n) {
+    struct record d = { .kind = KIND_progress, .subject = task };
+    d.of.progress = (struct progress){ 20220425, 5, 10, str("进展") };
+    return submit(n, d, NULL);
+}
+static enum lz_err do_find(struct node *n) {
+    struct record d = { .kind = KIND_problem };
+    d.of.problem = (struct problem){ .title = str("毁林"), .class = 4, .severity = 1 };
+    return submit(n, d, &problem);
+}
+static enum lz_err do_escalate(struct node *n) { return move(n, problem, "escalate", 0); }
+static enum lz_err do_accept(struct node *n) { return move(n, problem, "accept", 0); }
+static enum lz_err do_assign(struct node *n) { return move(n, problem, "assign", CHILD); }
+static enum lz_err do_chief(struct node *n) {
+    struct record d = { .kind = KIND_chief, .key = str("1") };
+    d.of.chief = (struct chief){ .name = str("王"), .post = str(request[0] & 1 ? "林长" : "副林长") };
+    return submit(n, d, NULL);
+}
+static enum lz_err do_wish(struct node *n) {
+    uint32_t kinds[] = { KIND_progress, KIND_problem };
+    flow_set_wish(n->flow, kinds, 2);
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(n->store, TABLE_record, &key, &v); key = key_after(key)) flow_reroute(n->flow, key, v);
+    return LZ_ok;
+}
+static enum lz_err do_away(struct node *n) { flow_child_part(n->flow, CHILD, false); return LZ_ok; }
+static enum lz_err do_back(struct node *n) { flow_child_part(n->flow, CHILD, true); flow_rollups_again(n->flow); return LZ_ok; }
+static enum lz_err do_mend(struct node *n) { struct mend mend; flow_mend(n->flow, true, &mend); return LZ_ok; }
+static enum lz_err do_nothing(struct node *n) { (void)n; return LZ_ok; }
+/* What was read through, as a clerk would. */
+static enum lz_err do_read(struct node *n) {
+    struct record r, *moves;
+    struct standing s;
+    struct counters sum;
+    const uint32_t *list;
+    if (!flow_record(n->flow, task, &r) || !flow_standing(n->flow, task, CHILD, &s)) return LZ_not_found;
+    (void)flow_moves(n->flow, task, CHILD, &moves);
+    (void)flow_recipients(n->flow, &r, &list);
+    (void)flow_rollup(n->flow, KIND_task, (struct rec_id){ 0 }, 0, &sum);
+    (void)flow_next_due(n->flow);
+    for (uint8_t lane = 0; lane < LANE_COUNT; lane++) (void)store_backlog(n->store, (struct feed_id){ SCOPE_UP, lane }, 0);
+    return LZ_ok;
+}
+
+/* Everything in one feed lands at the other node; a batch that says that it reached the tip must hold all of it. */
+static struct node *sender;
+static uint32_t scope;
+static enum lz_err land_all(struct node *to) {
+    enum lz_err worst = LZ_ok;
+    for (uint8_t lane = 0; lane < LANE_COUNT; lane++) {
+        struct feed_id feed = { scope, lane };
+        struct lz_bytes *list, copies[64];
+        uint64_t position = 0;
+        size_t n = store_feed_read(sender->store, arena, feed, 0, 1 << 20, &list, &position), m = 0;
+        uint64_t tip = store_tip(sender->store, feed);
+        cr_assert_lt(n, LZ_COUNT(copies));
+        bool failed = store_failed(sender->store) != LZ_ok;
+        for (; m < n; m++) {
+            uint8_t *copy = malloc(list[m].len);
+            memcpy(copy, list[m].data, list[m].len);
+            copies[m] = lz_bytes_of(copy, list[m].len);
+        }
+        store_abort(sender->store);
+        if (failed || position < tip) worst = LZ_full;
+        for (size_t i = 0; i < n; i++) {
+            struct record r;
+            enum lz_err err = record_decode(arena, copies[i], &r, &fail);
+            if (err == LZ_ok) err = flow_land(to->flow, &r, LAND_PEER);
+            else store_give_up(to->store);
+            if (err != LZ_ok && err != LZ_already) worst = err;
+        }
+        for (size_t i = 0; i < n; i++) free((void *)(uintptr_t)copies[i].data);
+    }
+    return worst;
+}
+static void carry(struct node *from, uint32_t of, struct node *to) {
+    sender = from;
+    scope = of;
+    turn(to, land_all);
+}
+static void exchange(void) {
+    carry(&city, SCOPE_ALL, &county);
+    carry(&city, CHILD, &county);
+    carry(&county, SCOPE_UP, &city);
+}
+static void say(struct node *n, enum lz_err (*act)(struct node *)) {
+    request[0]++;                    /* its own request: asked again after a fault it must not be done twice */
+    turn(n, act);
+}
+static void tell_story(void) {
+    wall = T0;
+    memset(request, 0, sizeof request);
+    say(&city, do_issue);
+    exchange();
+    say(&county, do_sign);
+    say(&county, do_start);
+    say(&county, do_progress);
+    say(&county, do_find);
+    say(&county, do_chief);
+    say(&county, do_escalate);
+    say(&county, do_chief);
+    exchange();
+    say(&city, do_accept);
+    say(&city, do_assign);
+    say(&county, do_report);
+    exchange();
+    say(&city, do_return);
+    say(&county, do_wish);
+    exchange();
+    say(&city, do_read);
+    wall += 9 * (uint64_t)LZ_DAY_MS;
+    say(&city, do_nothing);
+    say(&county, do_nothing);
+    exchange();
+    say(&city, do_away);
+    say(&city, do_back);
+    say(&county, do_mend);
+    wall += 2000;
+    say(&county, do_nothing);
+    say(&city, do_nothing);
+    exchange();
+}
+/* The same at every telling: sums, standings, how many of each kind. */
+struct ending {
+    struct store_counts counts[2];
+    struct counters tasks, problems;
+    struct standing at_city, at_county, of_problem;
+};
+static void look(struct node *n, struct store_counts *counts) {
+    struct verify v;
+    begin(n);
+    flow_verify(n->flow, &v);
+    cr_assert_eq(v.differences, 0, "at %zu (%d), %u: %.*s", fault.at, fault.code, n->unit, (int)v.first.len, (const char *)v.first.data);
+    store_count(n->store, counts);
+}
+static void read_ending(struct ending *e) {
+    memset(e, 0, sizeof *e);
+    look(&county, &e->counts[1]);
+    cr_assert(flow_standing(county.flow, task, CHILD, &e->at_county));
+    look(&city, &e->counts[0]);
+    cr_assert(flow_standing(city.flow, task, CHILD, &e->at_city) && flow_standing(city.flow, problem, 0, &e->of_problem));
+    cr_assert(flow_rollup(city.flow, KIND_task, (struct rec_id){ 0 }, 0, &e->tasks));
+    cr_assert(flow_rollup(city.flow, KIND_problem, (struct rec_id){ 0 }, 0, &e->problems));
+}
+static void tell(struct ending *e, enum call call, size_t at, int code) {
+    start(&city, UNIT, PARENT, TIER_CITY);
+    start(&county, CHILD, UNIT, TIER_COUNTY);
+    uint32_t subtree[] = { CHILD };
+    uint8_t key[32] = { 1 };
+    cr_assert_eq(roster_add(city.roster, CHILD, key, subtree, 1, &fail), LZ_ok, "%s", fail.text);
+    arm(call, at, code);
+    tell_story();
+    memcpy(told, counted, sizeof told);
+    fault.call = CALLS;
+    read_ending(e);
+    stop(&city);
+    stop(&county);
+}
+static const char *differs(const struct ending *a, const struct ending *b) {
+    static char text[200];
+    const enum table tables[] = { TABLE_record, TABLE_standing, TABLE_subject, TABLE_number };
+    for (size_t i = 0; i < LZ_COUNT(tables); i++)
+        for (int n = 0; n < 2; n++) {
+            uint64_t x = a->counts[n].entries[tables[i]], y = b->counts[n].entries[tables[i]];
+            snprintf(text, sizeof text, "%s of node %d: %u against %u", table_name(tables[i]), n, (unsigned)x, (unsigned)y);
+            if (x != y) return text;
+        }
+    if (memcmp(&a->tasks, &b->tasks, sizeof a->tasks) != 0) return "sum of tasks";
+    if (memcmp(&a->problems, &b->problems, sizeof a->problems) != 0) return "sum of problems";
+    if (a->at_city.state != b->at_city.state || a->at_county.state != b->at_county.state || a->of_problem.state != b->of_problem.state) return "state";
+    return a->at_city.n_progress != b->at_city.n_progress || a->at_city.effective != b->at_city.effective ? "progress or moves" : NULL;
+}
+/* Each of the calls, or so many of them spread over all when there are more. */
+static void every(enum call call, int code, size_t most) {
+    struct ending plain, e;
+    tell(&plain, CALLS, 0, 0);
+    size_t n = told[call];
+    cr_assert(n > 0 && plain.at_city.state == HANDLING_returned && plain.at_city.n_progress == 1, "%zu calls, %u", n, plain.at_city.state);
+    size_t step = n > most ? n / most : 1;
+    for (size_t at = 1; at <= n; at += step) {
+        tell(&e, call, at, code);
+        cr_assert(struck, "call %zu of %zu", at, n);
+        const char *what = differs(&plain, &e);
+        cr_assert(!what, "call %d at %zu of %zu: %s", (int)call, at, n, what);
+    }
+}
+Test(story, is_the_same_whatever_memory_is_refused, .timeout = 110) { every(MEMORY, ENOMEM, 700); }
+Test(story, is_the_same_whatever_read_fails, .timeout = 110) { every(GET, EIO, 300); }
+Test(story, is_the_same_whatever_search_fails, .timeout = 110) { every(SEEK, EIO, 300); }
+Test(story, is_the_same_whatever_search_does_not_begin, .timeout = 110) { every(SEEK_OPEN, ENOMEM, 150); }
+Test(story, is_the_same_whatever_write_finds_no_room, .timeout = 110) { every(PUT, MDB_MAP_FULL, 300); }
+Test(story, is_the_same_whatever_deletion_fails, .timeout = 110) { every(DEL, EIO, 200); }
+Test(story, is_the_same_whatever_turn_cannot_begin, .timeout = 110) { every(BEGIN, ENOMEM, 200); }
+Test(story, is_the_same_whatever_commit_finds_no_room, .timeout = 110) { every(COMMIT, ENOSPC, 200); }
