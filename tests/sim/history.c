@@ -55,8 +55,9 @@ size_t set_first(const struct set *s) {
 /* ---- the tree ---------------------------------------------------------------------------------------------------------- */
 
 int32_t unit_of(const struct history *h, uint32_t code) {
-    for (size_t i = 0; i < h->n_units; i++)
-        if (h->units[i].code == code) return (int32_t)i;
+    size_t at = code * 2654435761u % (4 * HISTORY_UNITS);
+    for (; h->by_code[at]; at = (at + 1) % (4 * HISTORY_UNITS))
+        if (h->units[h->by_code[at] - 1].code == code) return h->by_code[at] - 1;
     return NONE;
 }
 
@@ -80,6 +81,9 @@ void history_unit(struct history *h, uint32_t code, uint32_t parent, uint32_t ti
     if (at == NONE) {
         if (h->n_units == HISTORY_UNITS) abort();
         at = (int32_t)h->n_units++;
+        size_t slot = code * 2654435761u % (4 * HISTORY_UNITS);
+        while (h->by_code[slot]) slot = (slot + 1) % (4 * HISTORY_UNITS);
+        h->by_code[slot] = (int16_t)(at + 1);
     }
     h->units[at].code = code;
     h->units[at].parent = parent;

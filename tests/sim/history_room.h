@@ -84,6 +84,7 @@ struct sum { int64_t of[HISTORY_COUNTERS]; uint32_t kind; int32_t at, next; };
 struct history {
     struct unit units[HISTORY_UNITS];
     size_t n_units;
+    int16_t by_code[4 * HISTORY_UNITS];            /* 1 + the place in units; 0: free */
     uint32_t wish;
     bool newer;
     struct entry *entries;
@@ -121,7 +122,6 @@ int32_t state_number(enum life life, const char *name);
 const char *state_text(enum life life, int32_t state);
 bool state_is_open(enum life life, int32_t state);
 /* ---- rules.c ---- */
-bool is_recipient(const struct history *h, const struct entry *directive, uint32_t unit);
 void judge_records(struct history *h);
 void judge_asks(struct history *h);
 void judge_places(struct history *h);

@@ -4,6 +4,7 @@
  * (section 7, "direction" and "tier above sees"), not read from the daemon's table. */
 #include "history_room.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 /* lanes: 0 flash 1 urgent 2 routine 3 bulk; directions: 0 down 1 up 2 along; reaches: 0 local 1 parent 2 issuer 3 top 4 targets */
 static const struct law laws[] = {
@@ -83,16 +84,34 @@ static void judge_head(struct history *h, const struct entry *e, const struct la
 }
 
 /* Of a register the newest stamp is the truth: nobody may be left with an older one. */
-static void judge_register(struct history *h, const struct entry *e) {
+static int by_register(const void *one, const void *two) {
+    const struct entry *a = *(const struct entry *const *)one, *b = *(const struct entry *const *)two;
+    int order = memcmp(a->id, b->id, 6);                 /* origin and kind */
+    if (order == 0 && a->key.len != b->key.len) order = a->key.len < b->key.len ? -1 : 1;
+    if (order == 0) order = memcmp(a->key.data, b->key.data, a->key.len);
+    return order;
+}
+static int by_age(const void *one, const void *two) {
+    const struct entry *a = *(const struct entry *const *)one, *b = *(const struct entry *const *)two;
+    int order = by_register(one, two);
+    return order ? order : memcmp(a->id + 6, b->id + 6, 12);         /* stamp and epoch */
+}
+
+static void judge_registers(struct history *h) {
+    const struct entry **list = malloc((h->n_entries + 1) * sizeof *list);
     char name[96];
+    size_t n = 0;
+    if (!list) abort();
     for (size_t i = 0; i < h->n_entries; i++) {
-        const struct entry *o = &h->entries[i];
-        if (o == e || o->origin != e->origin || o->kind != e->kind || !o->bytes || set_none(&o->at) || o->key.len != e->key.len
-            || memcmp(o->key.data, e->key.data, e->key.len) != 0) continue;
-        if (o->stamp > e->stamp || (o->stamp == e->stamp && o->epoch > e->epoch))
-            find(h, "STALE %s stands at %06u, a newer one of %llx at %06u", entry_name(e, name), h->units[set_first(&e->at)].code, (unsigned long long)o->stamp,
-                 h->units[set_first(&o->at)].code);
+        const struct entry *e = &h->entries[i];
+        if (e->bytes && !e->broken && e->key.len && !set_none(&e->at)) list[n++] = e;
     }
+    qsort(list, n, sizeof *list, by_age);
+    for (size_t i = 0; i + 1 < n; i++)
+        if (by_register(&list[i], &list[i + 1]) == 0)
+            find(h, "STALE %s stands at %06u, a newer one of %llx at %06u", entry_name(list[i], name), h->units[set_first(&list[i]->at)].code,
+                 (unsigned long long)list[i + 1]->stamp, h->units[set_first(&list[i + 1]->at)].code);
+    free(list);
 }
 
 /* 焦林长督〔2022〕3号: the digits in the first brackets, then the digits behind them. 0: it has none. */
@@ -128,9 +147,9 @@ void judge_records(struct history *h) {
         if (!law && h->newer) continue;
         if (!law) { find(h, "KIND %s at %06u is of kind %u, which there is not", entry_name(e, name), h->units[set_first(&e->at)].code, e->kind); continue; }
         judge_head(h, e, law);
-        if (law->is_register) judge_register(h, e);
         judge_number(h, i);
     }
+    judge_registers(h);
 }
 
 /* ---- asks and answers ------------------------------------------------------------------------------------------------------------ */
@@ -166,7 +185,8 @@ static const char *differs(const struct history *h, const struct entry *e, const
     if (e->kind != MOVE) return NULL;
     if (e->move != a->move) return "move";
     if (e->move == ASSIGN && e->to_unit != a->to_unit) return "whom it is assigned to";
-    if (e->move == ESCALATE && e->to_unit != h->units[unit_of(h, e->origin)].parent && h->units[unit_of(h, e->origin)].parent) return "whom it is escalated to";
+    int32_t to = e->move == ESCALATE ? unit_of(h, e->to_unit) : NONE, by = unit_of(h, e->origin);
+    if (e->move == ESCALATE && (to == NONE || to == by || !set_has(&h->units[by].ever_above, (size_t)to))) return "whom it is escalated to";
     uint32_t unit = life != LIFE_HANDLING ? 0 : origin_of_id(e->subject) == e->origin ? a->move_unit : e->origin;
     return e->unit == unit || (unit == 0 && life == LIFE_HANDLING) ? NULL : "unit";
 }
@@ -250,9 +270,10 @@ void judge_asks(struct history *h) {
 
 /* ---- who holds it ------------------------------------------------------------------------------------------------------------------- */
 
-bool is_recipient(const struct history *h, const struct entry *d, uint32_t unit) {
+/* An order to all is for whoever stood below its issuer while it went out: one that has gone to another parent keeps what it has. */
+static bool is_recipient(const struct history *h, const struct entry *d, uint32_t unit) {
     int32_t u = unit_of(h, unit), issuer = unit_of(h, d->origin);
-    if (d->all) return u != NONE && issuer != NONE && u != issuer && set_has(&h->units[issuer].below, (size_t)u);
+    if (d->all) return u != NONE && issuer != NONE && u != issuer && set_has(&h->units[issuer].ever_below, (size_t)u);
     struct slice targets = d->targets;
     for (uint32_t t; (t = target_next(&targets)) != 0; )
         if (t == unit) return true;
@@ -320,6 +341,8 @@ static void places_of(const struct history *h, struct entry *e, const struct law
     case PLACE_PROBLEM: places_of_problem(h, e, origin); break;
     case PLACE_SUBJECT: places_of_move(h, e); break;
     }
+    /* One that went to another parent offers it the whole feed that it has for a parent, from the first record on. */
+    if (!set_same(&h->units[origin].above, &h->units[origin].ever_above)) set_join(&e->may, &h->units[origin].ever_above);
     if (h->wish == e->kind) { set_join(&e->must, &h->units[origin].above); set_join(&e->may, &h->units[origin].ever_above); }
 }
 
