@@ -228,6 +228,8 @@ static void take_rooms(struct daemon *d) {
     o->calendar = d->calendar;
     o->n_parent_endpoints = d->wire_options.n_parent_endpoints;
     crypto_generichash(o->seal_key, sizeof o->seal_key, (const uint8_t *)"linzhang seal", 13, d->wire_options.secret_key, KEY_BYTES);
+    memcpy(o->secret_key, d->wire_options.secret_key, sizeof o->secret_key);
+    memcpy(o->parent_key, d->wire_options.parent_key, sizeof o->parent_key);
     lz_random(o->epoch.b, sizeof o->epoch.b);
     lz_random(&o->seed, sizeof o->seed);
 }

@@ -37,6 +37,8 @@ enum {
     REPAIR_KEYS_MAX      = 256,           /* damaged records asked of a neighbour at once            */
     SCRUB_SLICE          = 256,           /* values the slow scrub reads a second                    */
     BACKUP_SLICE_BYTES   = 512 * 1024,    /* copied to a backup in one turn                          */
+    BUNDLE_SLICE_BYTES   = 128 * 1024,    /* of a bundle's file, read or written at once            */
+    BUNDLE_BYTES_MIN     = 1024 * 1024,   /* the least that --max-bytes may say: a batch always fits */
     SERVE_PEERS_MAX      = 8,             /* followers repaired from disk at once                    */
     WINDOW_BYTES         = 2 * 1024 * 1024, /* sent and not yet acknowledged, per feed               */
     WINDOW_PUSHES        = 64,

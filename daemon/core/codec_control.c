@@ -11,6 +11,7 @@ enum lz_err ask_encode(struct arena *arena, const struct ask *ask, struct lz_byt
     CODEC_SET_BYTES(&m, verb, ask->verb);
     CODEC_SET_BYTES(&m, request, ask->request);
     CODEC_SET_BYTES(&m, after, ask->after);
+    CODEC_SET_BYTES(&m, data, ask->data);
     Lz__Arg *args = arena_alloc(arena, (ask->n_args + 1) * sizeof *args);
     m.args = arena_alloc(arena, (ask->n_args + 1) * sizeof *m.args);
     m.drafts = arena_alloc(arena, (ask->n_drafts + 1) * sizeof *m.drafts);
@@ -51,6 +52,7 @@ enum lz_err ask_decode(struct arena *arena, struct lz_bytes body, struct ask *as
     ask->verb = codec_bytes(m->verb);
     ask->request = codec_bytes(m->request);
     ask->after = codec_bytes(m->after);
+    ask->data = codec_bytes(m->data);
     return LZ_ok;
 }
 
@@ -101,6 +103,7 @@ enum lz_err answer_encode(struct arena *arena, const struct answer *answer, stru
     m.code = codec_data(lz_bytes_str(lz_err_name(answer->code)));
     CODEC_SET_BYTES(&m, text, answer->text);
     CODEC_SET_BYTES(&m, next, answer->next);
+    CODEC_SET_BYTES(&m, data, answer->data);
     CODEC_SET(&m, streaming, answer->streaming);
     m.ids = arena_alloc(arena, (answer->n_ids + 1) * sizeof *m.ids);
     if (!m.ids || !rows_fill(arena, answer, &m) || !refused_fill(arena, answer, &m)) return LZ_too_large;
@@ -143,6 +146,7 @@ enum lz_err answer_decode(struct arena *arena, struct lz_bytes body, struct answ
     answer->code = code_take(m->code);
     answer->text = codec_bytes(m->text);
     answer->next = codec_bytes(m->next);
+    answer->data = codec_bytes(m->data);
     answer->streaming = m->streaming;
     return LZ_ok;
 }

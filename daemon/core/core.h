@@ -338,6 +338,7 @@ struct ask {
     size_t n_drafts;
     struct lz_bytes after;           /* continue a long answer here */
     uint64_t seq;                    /* echoed, so that a client may have several asks under way */
+    struct lz_bytes data;            /* a piece of a file */
 };
 struct cell { struct lz_bytes name, text; };      /* name: the JSON key; text: a string or a number */
 struct row { struct cell *cells; size_t n_cells; };
@@ -354,6 +355,7 @@ struct answer {
     size_t n_refused;
     struct lz_bytes next;            /* not empty: ask again with after = next */
     bool streaming;                  /* watch: more comes unasked */
+    struct lz_bytes data;            /* a piece of a file */
 };
 enum lz_err ask_encode(struct arena *, const struct ask *, struct lz_bytes *packet) LZ_MUST_CHECK;
 enum lz_err ask_decode(struct arena *, struct lz_bytes body, struct ask *) LZ_MUST_CHECK;

@@ -100,6 +100,11 @@ enum lz_err session_reopen(struct session *session, struct lz_fail *fail) LZ_MUS
 /* One ask and all pages of its answer, rows joined. Sends again when the daemon was lost; a write also when no answer came. */
 enum lz_err session_ask(struct session *session, struct ask *ask, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
 
+/* ---- bundles (client_bundle.c) ---- */
+/* One file after another, each whole or not there; rows of answer: one a file. */
+enum lz_err bundle_export(struct session *session, const struct command *command, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
+enum lz_err bundle_import(struct session *session, const struct command *command, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
+
 /* ---- importing ------------------------------------------------------------------------------------------------------ */
 struct tsv {
     struct lz_bytes text;

@@ -149,4 +149,6 @@ enum lz_err roster_write(const char *path, struct lz_bytes text, struct lz_fail 
 #include "../../schema/verbs.def"
 enum lz_err verb_drafts(struct call *c);
 enum lz_err verb_resolve(struct call *c);
+enum lz_err verb_bundle_read(struct call *c);
+enum lz_err verb_bundle_write(struct call *c);
 #endif

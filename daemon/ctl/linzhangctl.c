@@ -201,6 +201,25 @@ static int run_backup(struct client *c) {
     return lz_err_exit(answer.code);
 }
 
+/* The file is ours to read and write, with the rights of who runs this; what is in it the daemon knows. */
+static int run_bundle(struct client *c) {
+    struct answer answer;
+    struct lz_fail fail;
+    bool out = strcmp(c->command.verb->handler, "bundle_export") == 0;
+    enum lz_err err = out ? bundle_export(&c->session, &c->command, &answer, &fail) : bundle_import(&c->session, &c->command, &answer, &fail);
+    if (err != LZ_ok) return refuse_fail(c, &fail);
+    if (c->command.json) print_json_answer(stdout, &answer);
+    else printf("%.*s\n", (int)answer.text.len, (const char *)answer.text.data);
+    return EXIT_DONE;
+}
+
+static int run_write(struct client *c) {
+    const char *handler = c->command.verb->handler;
+    if (strcmp(handler, "backup") == 0) return run_backup(c);
+    if (strcmp(handler, "bundle_export") == 0 || strcmp(handler, "bundle_import") == 0) return run_bundle(c);
+    return run_ask(c);
+}
+
 static bool watch_show(struct client *c, const struct answer *answer) {
     for (size_t i = 0; i < answer->n_rows; i++)
         if (c->command.json) print_json_row(stdout, &answer->rows[i]);
@@ -292,7 +311,7 @@ static int run(struct client *c) {
     if (session_open(&c->session, &fail)) return refuse_fail(c, &fail);
     int code = EXIT_REFUSED;
     switch (c->command.verb->mode) {
-    case MODE_READ: case MODE_WRITE: code = strcmp(c->command.verb->handler, "backup") == 0 ? run_backup(c) : run_ask(c); break;
+    case MODE_READ: case MODE_WRITE: code = run_write(c); break;
     case MODE_STREAM: code = run_stream(c); break;
     case MODE_IMPORT: code = run_import(c); break;
     case MODE_LOCAL: break;

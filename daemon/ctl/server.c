@@ -62,6 +62,8 @@ static const struct verb_row verbs[] = {
     /* between the two programs only */
     { "drafts", verb_drafts, MODE_WRITE, "[--verb WORDS] [--atomic] [--to CODES|all] [--due DATE] [--plan NO]" },
     { "resolve", verb_resolve, MODE_READ, "ID [--kind KIND]" },
+    { "bundle read", verb_bundle_read, MODE_READ, "SESSION OFFSET" },
+    { "bundle write", verb_bundle_write, MODE_READ, "SESSION OFFSET [--apply] [--last]" },
 };
 static const struct { const char *noun; uint32_t kind; } nouns[] = {
 #define N(noun, kind) { noun, KIND_##kind },

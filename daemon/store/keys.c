@@ -52,6 +52,11 @@ struct key key_move(struct rec_id subject, uint32_t unit, uint32_t origin, uint6
 struct key key_u32(uint32_t value) { struct builder b = { 0 }; b32(&b, value); return b.key; }
 struct key key_u64(uint64_t value) { struct builder b = { 0 }; b64(&b, value); return b.key; }
 struct key key_left(uint32_t peer, struct epoch epoch) { struct builder b = { 0 }; b32(&b, peer); braw(&b, epoch.b, sizeof epoch.b); return b.key; }
+struct key key_bundle(uint32_t peer, uint8_t what, struct epoch epoch) {
+    struct builder b = { 0 };
+    b32(&b, peer); b8(&b, what); braw(&b, epoch.b, sizeof epoch.b);
+    return b.key;
+}
 struct key key_ask(struct lz_bytes request, uint16_t index) {
     struct builder b = { 0 };
     LZ_ASSERT(request.len == 16);

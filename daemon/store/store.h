@@ -65,6 +65,8 @@ struct key key_due(uint64_t time, uint8_t what, struct rec_id subject, uint32_t 
 struct key key_move(struct rec_id subject, uint32_t unit, uint32_t origin, uint64_t stamp, uint32_t epoch);
 struct key key_u32(uint32_t value);                       /* lineage, reclaim, owes, walk, wish */
 struct key key_left(uint32_t peer, struct epoch epoch);
+enum { BUNDLE_ROW_OUT, BUNDLE_ROW_IN, BUNDLE_ROW_HEARD, BUNDLE_ROW_ASKED, BUNDLE_ROW_SESSION };
+struct key key_bundle(uint32_t peer, uint8_t what, struct epoch epoch);
 struct key key_ask(struct lz_bytes request, uint16_t index);
 struct key key_number(uint32_t issuer, uint32_t year, uint16_t kind, uint32_t serial);
 struct key key_refused(uint32_t peer, struct key record);

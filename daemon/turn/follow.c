@@ -52,6 +52,7 @@ static void owe_child(struct turn *t, const struct record *r) {
     const struct child *child = roster_holding(t->o.roster, r->origin);
     struct link *l = child ? link_find(t, child->code) : NULL;
     if (!l || l->gone || l->owes) return;
+    bundle_forget_asked(t, l);
     store_put(t->o.store, TABLE_owes, key_u32(l->code), (struct lz_bytes){ 0 });
     l->owes = true;
 }
@@ -147,6 +148,16 @@ void follow_tip(struct turn *t, struct link *l, struct lz_bytes body) {
         if (!in) continue;
         in->tip = tip.feeds[i].tip;
         if (in->cursor.position < in->tip && may_follow(t, l, in)) follow_fetch(t, l, in);
+    }
+}
+
+/* Out of a file: how far the neighbour's feeds went when it was written. It proves nothing of now. */
+void follow_filed_tip(struct turn *t, struct link *l, struct lz_bytes body) {
+    struct tip tip;
+    if (tip_decode(t->arena, body, &tip) != LZ_ok) { t->counters.bad_packets++; return; }
+    for (size_t i = 0; i < tip.n_feeds; i++) {
+        struct in_feed *in = link_in(l, tip.feeds[i].feed);
+        if (in && tip.feeds[i].tip > in->tip) in->tip = tip.feeds[i].tip;
     }
 }
 

@@ -80,6 +80,7 @@ static void load_cursors(struct turn *t, struct link *l) {
         if (l->greeted) continue;                    /* what hello set is newer than what was written */
         if (store_get(t->o.store, TABLE_cursor, key_cursor(l->code, SIDE_THEY_FOLLOW, out->feed), &v) && v.len == 8) out->acked = lz_get64(v.data);
     }
+    bundle_load(t, l);
 }
 
 void links_load(struct turn *t) {
@@ -128,8 +129,7 @@ size_t wish_of(struct turn *t, uint32_t *kinds) {
     return n;
 }
 
-void link_say_hello(struct turn *t, struct link *l, bool reply) {
-    if (!reply && l->hello_sent_ms && t->now.mono_ms < l->hello_sent_ms + t->o.hello_ms) return;
+bool link_compose_hello(struct turn *t, struct link *l, bool reply, struct lz_bytes *packet) {
     uint32_t kinds[KIND_MAX];
     struct hello h = {
         .version = PROTOCOL_VERSION, .version_min = PROTOCOL_VERSION_MIN, .software = lz_bytes_str(t->o.software),
@@ -140,8 +140,13 @@ void link_say_hello(struct turn *t, struct link *l, bool reply) {
     for (size_t i = 0; i < l->n_in; i++)
         if (!epoch_none(l->in[i].cursor.epoch)) h.cursors[h.n_cursors++] = (struct feed_cursor){ l->in[i].feed, l->in[i].cursor };
     if (!l->is_parent) { h.wish = kinds; h.n_wish = wish_of(t, kinds); }
+    return hello_encode(t->arena, &h, packet) == LZ_ok;
+}
+
+void link_say_hello(struct turn *t, struct link *l, bool reply) {
+    if (!reply && l->hello_sent_ms && t->now.mono_ms < l->hello_sent_ms + t->o.hello_ms) return;
     struct lz_bytes packet;
-    if (hello_encode(t->arena, &h, &packet) != LZ_ok) return;
+    if (!link_compose_hello(t, l, reply, &packet)) return;
     turn_post(t, l->code, CHANNEL_SYNC, packet);
     l->hello_sent_ms = t->now.mono_ms;
     l->hello_tries++;
@@ -198,6 +203,7 @@ static void leave_line(struct turn *t, struct link *l, struct in_feed *in, enum 
     /* an epoch that both lines share is no mark of the one that was left */
     if (verdict == VERDICT_ROLLBACK && !in_line(h, in->cursor.epoch))
         store_put(t->o.store, TABLE_left, key_left(l->code, in->cursor.epoch), (struct lz_bytes){ 0 });
+    bundle_forget_asked(t, l);
     if (!l->owes) {
         store_put(t->o.store, TABLE_owes, key_u32(l->code), (struct lz_bytes){ 0 });
         l->owes = true;
@@ -205,16 +211,16 @@ static void leave_line(struct turn *t, struct link *l, struct in_feed *in, enum 
 }
 
 /* The first epoch of the line that we follow, to tell a store that went back from one that was made anew. */
-static bool shares_line(struct turn *t, const struct link *l, const struct hello *h) {
+bool link_shares_line(struct turn *t, const struct link *l, const struct hello *h) {
     struct lz_bytes v;
     struct key key = key_cursor(l->code, SIDE_WE_FOLLOW, (struct feed_id){ UINT32_MAX, 0 });
-    bool shared = store_get(t->o.store, TABLE_cursor, key, &v) && v.len == 16 && memcmp(v.data, h->lineage[0].epoch.b, 16) == 0;
-    if (!shared) store_put(t->o.store, TABLE_cursor, key, lz_bytes_of(h->lineage[0].epoch.b, 16));
-    return shared;
+    return store_get(t->o.store, TABLE_cursor, key, &v) && v.len == 16 && memcmp(v.data, h->lineage[0].epoch.b, 16) == 0;
 }
 
 static void judge_peer(struct turn *t, struct link *l, const struct hello *h) {
-    bool shared = shares_line(t, l, h);
+    bool shared = link_shares_line(t, l, h);
+    struct key first = key_cursor(l->code, SIDE_WE_FOLLOW, (struct feed_id){ UINT32_MAX, 0 });
+    if (!shared) store_put(t->o.store, TABLE_cursor, first, lz_bytes_of(h->lineage[0].epoch.b, 16));
     struct epoch now = h->lineage[h->n_lineage - 1].epoch;
     for (size_t i = 0; i < l->n_in; i++) {
         struct in_feed *in = &l->in[i];
@@ -284,6 +290,7 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
     take_stamp(t, l, h.highest_stamp);
     judge_ourselves(t, l, &h);
     judge_peer(t, l, &h);
+    bundle_hear(t, l, &h);
     l->epoch = h.lineage[h.n_lineage - 1].epoch;
     l->greeted = true;
     l->greeted_turn = t->counters.turns;
@@ -296,6 +303,34 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
     if (l->reclaim) reclaim_ask_peer(t, l);
     t->tip_at_ms = t->now.mono_ms;                                /* both sides prove their state at once */
     lz_log(LZ_INFO, "link.hello peer=%06u reply=%d software=%s", l->code, h.reply, l->software);
+}
+
+/* A hello out of a file: what it proves of the stores, and nothing of now. Its receipts only rise within one run of the neighbour,
+ * for the wire may have told more since it was written. With a network the wire has said the rest. */
+void link_take_filed_hello(struct turn *t, struct link *l, const struct hello *h) {
+    struct epoch e = h->lineage[h->n_lineage - 1].epoch;
+    uint64_t acked[LINK_FEEDS_MAX];
+    bool live = link_has_network(t, l), same = epoch_equal(e, l->in[0].cursor.epoch);
+    size_t n = live ? h->n_cursors : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct out_feed *out = link_out(l, h->cursors[i].feed);
+        if (out && h->cursors[i].at.position <= out->tip && peer_judge(&h->cursors[i].at, t->lineage, t->n_lineage, true) == VERDICT_GOOD)
+            publish_receipt(out, h->cursors[i].at.position);
+    }
+    if (live) return;
+    for (size_t i = 0; i < l->n_out; i++) acked[i] = l->out[i].acked;
+    int64_t clock_offset_ms = l->clock_offset_ms;
+    take_person(t, l, h);
+    l->clock_offset_ms = clock_offset_ms;                        /* its clock now is not told by what it was then */
+    take_stamp(t, l, h->highest_stamp);
+    judge_ourselves(t, l, h);
+    for (size_t i = 0; i < l->n_out; i++)
+        if (same && acked[i] > l->out[i].acked && acked[i] <= l->out[i].tip && !l->reclaim) out_reset(&l->out[i], acked[i]);
+    judge_peer(t, l, h);
+    bundle_hear(t, l, h);
+    l->epoch = e;
+    if (l->is_parent) take_wish(t, h);
+    lz_log(LZ_INFO, "link.hello peer=%06u by=file software=%s", l->code, l->software);
 }
 
 /* ---- timers and states ----------------------------------------------------------------------------------------------------- */
@@ -357,6 +392,21 @@ static bool is_silent(const struct turn *t, const struct link *l) {
     return t->now.mono_ms > l->heard_ms + 2 * (uint64_t)l->tip_next_ms + 2000;
 }
 
+/* The two hear each other now, or did a moment ago. */
+bool link_has_network(const struct turn *t, const struct link *l) { return l->greeted && !l->gone && !is_silent(t, l); }
+
+/* Nobody is there; what came by file, and what the neighbour has not confirmed, is said all the same. */
+static void say_nobody(struct turn *t, const struct link *l, char *why, size_t size) {
+    const char *nobody = l->is_parent ? "还没有连上上级" : l->heard_ms ? "下级已断开" : "下级还没有连上来";
+    char span[32];
+    bool behind = false;
+    for (size_t i = 0; i < l->n_out; i++) behind |= l->out[i].acked < l->out[i].tip;
+    if (l->bundle.in_wall_ms == 0) { snprintf(why, size, "%s", nobody); return; }
+    lz_time_print(l->bundle.in_wall_ms, span);
+    (void)t;
+    snprintf(why, size, "%s；%.16s 导入对方第 %llu 号离线包，%s", nobody, span, (unsigned long long)l->bundle.in_serial, behind ? "本机还有未确认的" : "到那时都已确认");
+}
+
 /* `live` only when both cursors are proven: theirs by an acknowledgement at our tip, ours by a tip that was told again. */
 static enum link_state judge(struct turn *t, struct link *l, char *why, size_t size) {
     why[0] = 0;
@@ -364,7 +414,7 @@ static enum link_state judge(struct turn *t, struct link *l, char *why, size_t s
     if (l->diverged) { snprintf(why, size, "%s", l->reason); return LINK_diverged; }
     if (!l->greeted) {
         if (l->refused) { snprintf(why, size, "%s", l->reason); return LINK_refused; }
-        if (!l->connected) { snprintf(why, size, l->is_parent ? "还没有连上上级" : l->heard_ms ? "下级已断开" : "下级还没有连上来"); return LINK_dialling; }
+        if (!l->connected) { say_nobody(t, l, why, size); return LINK_dialling; }
         if (l->hello_tries > 3 || (l->heard_ms && is_silent(t, l))) { snprintf(why, size, "已连接，但对方没有应答"); return LINK_stalled; }
         snprintf(why, size, "已连接，等待对方问候");
         return LINK_greeting;
@@ -484,6 +534,10 @@ void turn_link_view(struct turn *t, size_t index, struct link_view *v) {
     *v = (struct link_view){ .code = l->code, .is_parent = l->is_parent, .state = l->state, .reason = l->reason, .since_wall_ms = l->since_wall_ms,
                              .last_seen_wall_ms = l->heard_wall_ms, .epoch = l->epoch, .clock_offset_ms = l->clock_offset_ms, .owes = l->owes,
                              .reclaiming = l->reclaim, .walking = l->walking, .rate_in = l->rate_in, .rate_out = l->rate_out };
+    v->file_in_serial = l->bundle.in_serial;
+    v->file_in_wall_ms = l->bundle.in_wall_ms;
+    v->file_out_serial = l->bundle.out_serial;
+    v->file_out_wall_ms = l->bundle.out_wall_ms;
     memcpy(v->software, l->software, sizeof v->software);
     memcpy(v->cause, l->cause, sizeof v->cause);
     for (size_t i = 0; i < l->n_in; i++) {

@@ -23,7 +23,7 @@ static void pushed(struct out_feed *out, uint64_t to, size_t bytes) {
     out->sent = to;
 }
 
-static void acknowledged(struct out_feed *out, uint64_t position) {
+void publish_receipt(struct out_feed *out, uint64_t position) {
     if (position > out->acked) { out->acked = position; out->ack_dirty = true; }
     size_t n = 0;
     while (n < out->n_pushed && out->pushed[n] <= position) out->under_way -= out->pushed_bytes[n++];
@@ -62,7 +62,7 @@ void publish_ack(struct turn *t, struct link *l, struct lz_bytes body) {
     for (size_t i = 0; i < ack.n_cursors; i++) {
         struct out_feed *out = link_out(l, ack.cursors[i].feed);
         if (!out || ack.cursors[i].at.position > out->tip) { t->counters.bad_packets++; continue; }
-        acknowledged(out, ack.cursors[i].at.position);
+        publish_receipt(out, ack.cursors[i].at.position);
     }
 }
 
@@ -213,14 +213,18 @@ static struct lz_bytes own_cause(struct turn *t) {
     return text ? lz_bytes_of(text, strlen(text) > 200 ? 0 : strlen(text)) : (struct lz_bytes){ 0 };
 }
 
-static void tip_to(struct turn *t, struct link *l, uint32_t next_ms) {
+bool publish_compose_tip(struct turn *t, struct link *l, uint32_t next_ms, struct lz_bytes *packet) {
     struct tip tip = { .epoch = store_epoch(t->o.store), .seen = store_position(t->o.store), .next_ms = next_ms, .wall_ms = t->now.wall_ms };
     tip.heard_ms = (uint32_t)(t->now.mono_ms - l->heard_ms);
-    l->told_next_ms = next_ms;
     if (!l->is_parent) tip.cause = own_cause(t);
     for (size_t i = 0; i < l->n_out; i++) tip.feeds[tip.n_feeds++] = (struct tip_entry){ l->out[i].feed, l->out[i].tip };
+    return tip_encode(t->arena, &tip, packet) == LZ_ok;
+}
+
+static void tip_to(struct turn *t, struct link *l, uint32_t next_ms) {
     struct lz_bytes packet;
-    if (tip_encode(t->arena, &tip, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
+    l->told_next_ms = next_ms;
+    if (publish_compose_tip(t, l, next_ms, &packet)) turn_post(t, l->code, CHANNEL_SYNC, packet);
 }
 
 /* Every second while there is traffic, then ever more slowly: a lost last batch is seen, an idle node sleeps. The tip goes over

@@ -39,6 +39,7 @@ void reclaim_open_all(struct turn *t, const struct link *by, const char *why) {
     for (struct link *l = t->links; l; l = l->next) {
         if (l->gone || l->reclaim) continue;
         l->reclaim = any = true;
+        bundle_reclaim_opened(t, l);
         l->reclaim_passed = false;
         l->reclaim_after = (struct key){ 0 };
         l->reclaim_asked_ms = 0;
@@ -82,29 +83,37 @@ static bool give_origin(struct turn *t, uint32_t origin, struct key *last, struc
     return true;
 }
 
-void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body) {
-    struct reclaim_ask ask;
-    if (reclaim_ask_decode(t->arena, body, &ask) != LZ_ok) { t->counters.bad_packets++; return; }
-    if (!l->greeted || !epoch_equal(ask.answerer, store_epoch(t->o.store)) || !epoch_equal(ask.asker, l->epoch)) { link_say_hello(t, l, false); return; }
-    struct reclaim_answer a = { .asker = ask.asker, .answerer = ask.answerer, .after = ask.after, .ended = true };
-    a.envelopes = arena_alloc_raw(t->arena, RECLAIM_SLICE * sizeof *a.envelopes);
-    if (!a.envelopes) return;
-    struct key last = key_bytes(ask.after);
+/* What the peer wrote itself, and its whole subtree, after a key; a slice. */
+bool reclaim_compose(struct turn *t, struct link *l, struct epoch asker, struct lz_bytes after, struct reclaim_answer *a, struct lz_bytes *packet) {
+    *a = (struct reclaim_answer){ .asker = asker, .answerer = store_epoch(t->o.store), .after = after, .ended = true };
+    a->envelopes = arena_alloc_raw(t->arena, RECLAIM_SLICE * sizeof *a->envelopes);
+    uint8_t *next = arena_alloc_raw(t->arena, sizeof (struct key));
+    if (!a->envelopes || !next) return false;
+    struct key last = key_bytes(after);
     size_t bytes = 0;
     const struct child *child = l->is_parent ? NULL : roster_find(t->o.roster, l->code);
     /* a child gets its whole subtree's, the parent its own */
     const uint32_t *origins = child ? child->subtree : &l->code;
     size_t n = child ? child->n_subtree : 1;
-    for (size_t i = 0; i < n && a.ended; i++) {
+    for (size_t i = 0; i < n && a->ended; i++) {
         if (last.len >= 4 && origins[i] < lz_get32(last.b)) continue;
-        a.ended = give_origin(t, origins[i], &last, &a, &bytes);
+        a->ended = give_origin(t, origins[i], &last, a, &bytes);
     }
-    a.final = a.ended;
-    for (struct link *other = t->links; other && a.ended; other = other->next)
-        if (other != l && other->reclaim && !other->gone) a.final = false;
-    a.next = key_view(&last);
+    a->final = a->ended;
+    for (struct link *other = t->links; other && a->ended; other = other->next)
+        if (other != l && other->reclaim && !other->gone) a->final = false;
+    memcpy(next, last.b, last.len);
+    a->next = lz_bytes_of(next, last.len);
+    return reclaim_answer_encode(t->arena, a, packet) == LZ_ok;
+}
+
+void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body) {
+    struct reclaim_ask ask;
+    if (reclaim_ask_decode(t->arena, body, &ask) != LZ_ok) { t->counters.bad_packets++; return; }
+    if (!l->greeted || !epoch_equal(ask.answerer, store_epoch(t->o.store)) || !epoch_equal(ask.asker, l->epoch)) { link_say_hello(t, l, false); return; }
+    struct reclaim_answer a;
     struct lz_bytes packet;
-    if (reclaim_answer_encode(t->arena, &a, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
+    if (reclaim_compose(t, l, ask.asker, ask.after, &a, &packet)) turn_post(t, l->code, CHANNEL_SYNC, packet);
 }
 
 /* ---- taking back --------------------------------------------------------------------------------------------------------------- */
@@ -122,6 +131,7 @@ static void say_again_when_whole(struct turn *t) {
 
 static void close_row(struct turn *t, struct link *l) {
     l->reclaim = false;
+    bundle_reclaim_closed(t, l);
     store_delete(t->o.store, TABLE_reclaim, key_u32(l->code));
     struct reclaim_ask done = { store_epoch(t->o.store), l->epoch, { 0 } };
     struct lz_bytes packet;
@@ -131,11 +141,8 @@ static void close_row(struct turn *t, struct link *l) {
     lz_log(LZ_INFO, "reclaim.done peer=%06u", l->code);
 }
 
-void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body) {
-    struct reclaim_answer a;
-    if (reclaim_answer_decode(t->arena, body, &a) != LZ_ok) { t->counters.bad_packets++; return; }
-    if (!l->greeted || !epoch_equal(a.asker, store_epoch(t->o.store)) || !epoch_equal(a.answerer, l->epoch)) return;
-    if (!l->reclaim || !lz_bytes_equal(a.after, key_view(&l->reclaim_after))) return;
+static void take_answer(struct turn *t, struct link *l, const struct reclaim_answer *answer) {
+    struct reclaim_answer a = *answer;
     if (t->room.exhausted) return;                       /* asked again when there is room */
     struct key next = key_bytes(a.next);
     if (!a.ended && (a.next.len == 0 || lz_bytes_compare(key_view(&next), key_view(&l->reclaim_after)) <= 0)) { t->counters.bad_packets++; return; }
@@ -153,6 +160,25 @@ void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body) {
     l->reclaim_after = (struct key){ 0 };               /* the answerer has not all of its own yet: asked again, later */
     l->reclaim_asked_ms = t->now.mono_ms ? t->now.mono_ms : 1;
     row_put(t, l);
+}
+
+void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body) {
+    struct reclaim_answer a;
+    if (reclaim_answer_decode(t->arena, body, &a) != LZ_ok) { t->counters.bad_packets++; return; }
+    if (!l->greeted || !epoch_equal(a.asker, store_epoch(t->o.store)) || !epoch_equal(a.answerer, l->epoch)) return;
+    if (!l->reclaim || !lz_bytes_equal(a.after, key_view(&l->reclaim_after))) return;
+    take_answer(t, l, &a);
+}
+
+/* Out of a file: it answers the asking that goes on over our restarts, and may begin before the place that we have reached. */
+void reclaim_on_filed_answer(struct turn *t, struct link *l, struct lz_bytes body) {
+    struct reclaim_answer a;
+    if (reclaim_answer_decode(t->arena, body, &a) != LZ_ok) { t->counters.bad_packets++; return; }
+    bool ours = !epoch_none(l->bundle.session) && !l->bundle.session_closed && epoch_equal(a.asker, l->bundle.session);
+    if (!l->greeted || !ours || !epoch_equal(a.answerer, l->epoch) || !l->reclaim) return;
+    if (lz_bytes_compare(a.after, key_view(&l->reclaim_after)) > 0) return;          /* a part is missing: asked for again */
+    if (!a.ended && lz_bytes_compare(a.next, key_view(&l->reclaim_after)) <= 0) return;
+    take_answer(t, l, &a);
 }
 
 void reclaim_on_done(struct turn *t, struct link *l, struct lz_bytes body) {

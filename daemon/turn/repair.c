@@ -57,6 +57,7 @@ static void hold_on(struct turn *t) {
         for (size_t i = 0; i < l->n_in; i++) l->in[i].dirty = !epoch_none(l->in[i].cursor.epoch);
         for (size_t i = 0; i < l->n_out; i++) l->out[i].ack_dirty = true;
         reclaim_save(t, l);
+        bundle_save(t, l);
         if (l->is_parent && l->greeted) { l->hello_sent_ms = 0; link_say_hello(t, l, false); }       /* it tells its wish again */
     }
     follow_write_cursors(t);

@@ -66,6 +66,7 @@ void turn_close(struct turn **turn_p) {
     *turn_p = NULL;
     if (!t) return;
     store_abort(t->o.store);
+    bundle_close(t);
     for (struct link *l = t->links, *next; l; l = next) { next = l->next; free(l); }
     flow_destroy(&t->flow);
     arena_destroy(&t->arena);
@@ -115,6 +116,7 @@ bool turn_has_room(const struct turn *t) {
 }
 
 void turn_post(struct turn *t, uint32_t peer, enum channel channel, struct lz_bytes bytes) {
+    if (t->mute && peer == t->mute) return;
     /* over the limits a message is dropped: everything on the wire is repeated or fetched */
     if (t->n_outbox == OUTBOX_MAX || t->outbox_bytes + bytes.len > SEND_QUEUE_BYTES) return;
     t->outbox[t->n_outbox++] = (struct packet){ peer, channel, bytes };
@@ -175,6 +177,7 @@ void turn_feed(struct turn *t, const struct packet *packet) {
 static void forget_turn(struct turn *t) {
     store_abort(t->o.store);
     flow_forget(t->flow);
+    bundle_turn_failed(t);
     t->n_outbox = t->at_outbox = 0;
     t->room_checked_ms = 0;
     for (struct link *l = t->links; l; l = l->next) {
@@ -218,6 +221,7 @@ enum lz_err turn_commit(struct turn *t) {
     publish_live(t);
     publish_acks(t);
     publish_serve(t);
+    bundle_compose(t);
     publish_tips(t, false);
     links_states(t);
     return LZ_ok;

@@ -24,6 +24,7 @@ struct turn_options {
     uint32_t subscribe[WISH_KINDS_MAX];            /* kinds wanted in full from below */
     size_t n_subscribe;
     const char *software;
+    uint8_t secret_key[32], parent_key[32];        /* CURVE keys: bundles are sealed with them for one neighbour */
     uint8_t seal_key[SEAL_KEY_BYTES];              /* for ever the same at this node */
     struct epoch epoch;              /* random, drawn for this start */
     bool restored;                   /* the store is a backup's: what came after it is asked back of the neighbours */
@@ -102,6 +103,7 @@ struct link_view {
     char cause[256];                 /* what the peer says of itself */
     int64_t clock_offset_ms;
     bool owes, reclaiming, walking;
+    uint64_t file_in_serial, file_in_wall_ms, file_out_serial, file_out_wall_ms;   /* the last bundle imported from there, made for there; 0: none */
     struct feed_view feeds[3 * LANE_COUNT];
     size_t n_feeds;
 };

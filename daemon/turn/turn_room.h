@@ -20,6 +20,18 @@ struct in_feed {
     uint64_t fetched_ms;             /* mono; 0: no fetch under way */
     bool dirty, ack;
 };
+/* Files from and to the neighbour (bundle.c), mirrored from the store. */
+struct link_bundle {
+    uint64_t out_serial, out_wall_ms;
+    struct epoch in_epoch;           /* of the last bundle that was wholly applied */
+    uint64_t in_serial, in_wall_ms;
+    uint64_t in_created_ms;          /* the neighbour's clock when it was last heard, by wire or file */
+    struct epoch asked;              /* by file: give me back what is mine; none: nothing is asked */
+    struct key asked_after;
+    struct epoch session;            /* our own asking; none: not asked by file */
+    bool session_closed;
+};
+struct bundle_session;
 struct link {
     struct link *next;
     uint32_t code;
@@ -39,6 +51,7 @@ struct link {
     uint64_t reclaim_asked_ms;
     uint64_t repaired_ms;            /* when we last looked for what is damaged at the peer */
     bool walking;
+    struct link_bundle bundle;
     struct in_feed in[2 * LANE_COUNT];
     struct out_feed out[2 * LANE_COUNT];
     size_t n_in, n_out;
@@ -93,6 +106,8 @@ struct turn {
     bool lineage_cut;
     struct turn_counters counters;
     size_t serve_from;               /* round robin over links */
+    struct bundle_session *bundles[8];             /* BUNDLE_SESSIONS_MAX */
+    uint32_t mute;                   /* nothing is sent to this neighbour: it speaks by file; 0: none */
 };
 
 /* link.c */
@@ -108,12 +123,17 @@ struct in_feed *link_in(struct link *l, struct feed_id feed);
 struct out_feed *link_out(struct link *l, struct feed_id feed);
 void link_reason(struct link *l, const char *format, ...) LZ_PRINTF(2, 3);
 size_t wish_of(struct turn *t, uint32_t *kinds);
+bool link_has_network(const struct turn *t, const struct link *l);
+bool link_compose_hello(struct turn *t, struct link *l, bool reply, struct lz_bytes *packet);
+bool link_shares_line(struct turn *t, const struct link *l, const struct hello *h);
+void link_take_filed_hello(struct turn *t, struct link *l, const struct hello *h);
 /* follow.c */
 void follow_batch(struct turn *t, struct link *l, struct lz_bytes body);
 void follow_tip(struct turn *t, struct link *l, struct lz_bytes body);
 void follow_fetch(struct turn *t, struct link *l, struct in_feed *in);
 void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum land land);
 void follow_write_cursors(struct turn *t);
+void follow_filed_tip(struct turn *t, struct link *l, struct lz_bytes body);
 void follow_try_again(struct turn *t);          /* what was refused by an older version of this program, at start */
 /* publish.c */
 void publish_fetch(struct turn *t, struct link *l, struct lz_bytes body);
@@ -124,6 +144,8 @@ void publish_acks(struct turn *t);
 void publish_tips(struct turn *t, bool now);
 void publish_write_acks(struct turn *t);
 void out_reset(struct out_feed *out, uint64_t position);
+bool publish_compose_tip(struct turn *t, struct link *l, uint32_t next_ms, struct lz_bytes *packet);
+void publish_receipt(struct out_feed *out, uint64_t position);     /* acknowledged up to there, never less than before */
 /* reclaim.c */
 /* by: who showed that we lost something; NULL: we know it ourselves. */
 void reclaim_open_all(struct turn *t, const struct link *by, const char *why);
@@ -131,6 +153,8 @@ void reclaim_ask_peer(struct turn *t, struct link *l);
 void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body);
 void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body);
 void reclaim_on_done(struct turn *t, struct link *l, struct lz_bytes body);
+bool reclaim_compose(struct turn *t, struct link *l, struct epoch asker, struct lz_bytes after, struct reclaim_answer *a, struct lz_bytes *packet);
+void reclaim_on_filed_answer(struct turn *t, struct link *l, struct lz_bytes body);
 void reclaim_load(struct turn *t, struct link *l);
 void reclaim_save(struct turn *t, struct link *l);       /* what reclaim_load reads, when its rows were damaged */
 /* repair.c */
@@ -140,6 +164,16 @@ void repair_on_ask(struct turn *t, struct link *l, struct lz_bytes body);
 void repair_on_answer(struct turn *t, struct link *l, struct lz_bytes body);
 /* follow.c, too */
 bool follow_may_heal(struct turn *t, const struct link *l, const struct record *r);
+/* bundle.c, bundle_out.c */
+void bundle_load(struct turn *t, struct link *l);
+void bundle_save(struct turn *t, const struct link *l);
+void bundle_hear(struct turn *t, struct link *l, const struct hello *h);
+void bundle_forget_asked(struct turn *t, struct link *l);          /* it has lost more since it asked */
+void bundle_reclaim_opened(struct turn *t, struct link *l);
+void bundle_reclaim_closed(struct turn *t, struct link *l);
+void bundle_compose(struct turn *t);                               /* after the commit */
+void bundle_turn_failed(struct turn *t);
+void bundle_close(struct turn *t);
 /* walk.c */
 void walk_check(struct turn *t);                /* who needs one: a new child, another subtree, another wish */
 void walk_step(struct turn *t);

@@ -958,10 +958,11 @@ Test(packet, too_large_is_refused_before_it_is_parsed) {
 Test(control, ask_comes_back) {
     struct arg args[] = { { str("--to"), str("all") }, { str("--title"), str("题目") }, { str("--answer"), str("") } };
     struct lz_bytes drafts[] = { str("draft one"), str("draft two") }, bytes;
-    struct ask a = { str("order issue"), str("0123456789abcdef"), args, 3, drafts, 2, str("after"), 77 }, b;
+    struct ask a = { str("order issue"), str("0123456789abcdef"), args, 3, drafts, 2, str("after"), 77, str("piece") }, b;
     cr_assert_eq(ask_encode(arena, &a, &bytes), LZ_ok);
     cr_assert_eq(ask_decode(arena, body_of(bytes, PACKET_ASK), &b), LZ_ok);
     cr_assert(b.seq == 77 && lz_bytes_equal(a.verb, b.verb) && lz_bytes_equal(a.request, b.request) && lz_bytes_equal(a.after, b.after));
+    cr_assert(lz_bytes_equal(a.data, b.data));
     cr_assert(b.n_args == 3 && b.n_drafts == 2);
     for (size_t i = 0; i < 3; i++) cr_assert(lz_bytes_equal(args[i].name, b.args[i].name) && lz_bytes_equal(args[i].value, b.args[i].value));
     for (size_t i = 0; i < 2; i++) cr_assert(lz_bytes_equal(drafts[i], b.drafts[i]));
@@ -1009,10 +1010,11 @@ Test(control, answer_comes_back) {
     struct row rows[] = { { cells, 2 }, { cells, 0 }, { cells + 1, 1 } };
     struct lz_bytes ids[] = { str("0123456789abcdefgh"), { 0 } }, bytes;
     struct draft_result refused[] = { { 1, LZ_number_used, str("文号已用过") } };
-    struct answer a = { 77, LZ_full, str("存储已满"), rows, 3, ids, 2, refused, 1, str("next"), true }, b;
+    struct answer a = { 77, LZ_full, str("存储已满"), rows, 3, ids, 2, refused, 1, str("next"), true, str("piece") }, b;
     cr_assert_eq(answer_encode(arena, &a, &bytes), LZ_ok);
     cr_assert_eq(answer_decode(arena, body_of(bytes, PACKET_ANSWER), &b), LZ_ok);
     cr_assert(b.seq == 77 && b.code == LZ_full && lz_bytes_equal(a.text, b.text) && lz_bytes_equal(a.next, b.next) && b.streaming);
+    cr_assert(lz_bytes_equal(a.data, b.data));
     cr_assert(b.n_rows == 3 && b.n_ids == 2 && b.n_refused == 1);
     for (size_t i = 0; i < 3; i++) {
         cr_assert_eq(b.rows[i].n_cells, rows[i].n_cells);
