@@ -265,9 +265,15 @@ static void take_events(struct daemon *d) {
 static void take_input(struct daemon *d) {
     struct wire_ask ask;
     struct packet packet;
-    if (ctl_has_deferred(d->ctl) && ctl_serve_deferred(d->ctl)) return;       /* alone in its turn */
+    bool asked = false;
+    if (ctl_has_deferred(d->ctl) && ctl_serve_deferred(d->ctl)) {             /* alone in its turn */
+        (void)turn_answers_only(d->turn);
+        return;
+    }
     take_events(d);
-    while (turn_has_room(d->turn) && ctl_has_room(d->ctl) && wire_ask_recv(d->wire, &ask)) ctl_serve(d->ctl, ask.client, ask.client_len, ask.uid, ask.bytes);
+    for (; turn_has_room(d->turn) && ctl_has_room(d->ctl) && wire_ask_recv(d->wire, &ask); asked = true)
+        ctl_serve(d->ctl, ask.client, ask.client_len, ask.uid, ask.bytes);
+    if (asked && turn_answers_only(d->turn)) return;
     while (turn_has_room(d->turn) && wire_recv(d->wire, &packet)) turn_feed(d->turn, &packet);
 }
 

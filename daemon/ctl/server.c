@@ -294,8 +294,8 @@ static void run(struct call *c) {
         return;
     }
     bool wrote = store_written(c->store);
-    /* what was not understood, and what is refused because the disk is full, leaves no row */
-    if (err != LZ_usage && err != LZ_full) audit_write(c, err);
+    /* what was not understood leaves no row, nor what is refused while the disk is full: the reserve is for what is urgent */
+    if (err == LZ_ok || (err != LZ_usage && err != LZ_full && !store_room(c->store).full)) audit_write(c, err);
     struct lz_bytes packet = encode_answer(c, err);
     if (err == LZ_ok && wrote) keep_answer(c, packet);
     post(c->ctl, c->client, c->client_len, c->ask->seq, packet);

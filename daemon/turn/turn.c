@@ -92,12 +92,14 @@ void turn_begin(struct turn *t, struct lz_now now) {
     arena_reset(t->arena);
     t->now = now;
     t->in_turn = true;
-    t->busy = false;
+    bool wrote = t->busy;
+    t->busy = t->resting = false;
     t->turn_records = t->turn_bytes = t->turn_packets = 0;
     t->outbox = arena_alloc_raw(t->arena, OUTBOX_MAX * sizeof *t->outbox);
     t->n_outbox = t->at_outbox = t->outbox_bytes = 0;
     flow_begin(t->flow, now, t->arena);
-    if (t->room_checked_ms == 0 || now.mono_ms >= t->room_checked_ms + ROOM_EVERY_MS) {
+    /* after every write: at full speed what is routine would eat the reserve within the second that an idle node may wait */
+    if (wrote || t->room_checked_ms == 0 || now.mono_ms >= t->room_checked_ms + ROOM_EVERY_MS) {
         bool was = t->room.full;
         t->room = store_room(t->o.store);
         t->room_checked_ms = now.mono_ms;
@@ -105,6 +107,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
             lz_log(LZ_WARN, "store.%s used=%llu budget=%llu disk_free=%llu", t->room.full ? "full" : "has_room", (unsigned long long)t->room.used_bytes,
                    (unsigned long long)t->room.budget_bytes, (unsigned long long)t->room.disk_free_bytes);
     }
+    t->starved = t->starved && t->room.exhausted;
     t->counters.turns++;
     repair_tick(t);
     (void)store_backup_step(t->o.store, BACKUP_SLICE_BYTES, now.wall_ms);
@@ -198,24 +201,32 @@ void turn_abandon(struct turn *t) {
 
 bool turn_untouched(const struct turn *t) { return t->turn_packets == 0 && !store_written(t->o.store) && t->turn_records == 0; }
 
-/* The order is the promise: effects, cursors, one synced commit; only then what the commit allows us to say. */
-enum lz_err turn_commit(struct turn *t) {
-    LZ_ASSERT(t->in_turn);
+bool turn_answers_only(struct turn *t) { return t->resting = t->starved; }
+
+static void write_what_waits(struct turn *t) {
     if (t->walk_active) walk_step(t);
     flow_settle(t->flow);
     follow_write_cursors(t);
-    if (store_written(t->o.store) || t->now.mono_ms >= t->ack_write_ms + ACK_WRITE_MS) {
-        publish_write_acks(t);
-        t->ack_write_ms = t->now.mono_ms;
-    }
+    if (!store_written(t->o.store) && t->now.mono_ms < t->ack_write_ms + ACK_WRITE_MS) return;
+    publish_write_acks(t);
+    t->ack_write_ms = t->now.mono_ms;
+}
+
+/* The order is the promise: effects, cursors, one synced commit; only then what the commit allows us to say. */
+enum lz_err turn_commit(struct turn *t) {
+    LZ_ASSERT(t->in_turn);
+    bool rest = t->resting && !store_written(t->o.store);
+    if (!rest) write_what_waits(t);
     t->busy = store_written(t->o.store);
     enum lz_err err = store_commit(t->o.store);
     t->in_turn = false;
     if (err != LZ_ok) {
         forget_turn(t);
+        t->starved = err == LZ_full;
+        if (t->starved) links_states(t);
         return err;
     }
-    flow_committed(t->flow);
+    if (!rest) flow_committed(t->flow);
     if (t->busy) t->counters.commits++;
     links_tick(t);
     publish_live(t);

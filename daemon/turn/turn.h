@@ -43,6 +43,9 @@ void turn_feed(struct turn *turn, const struct packet *packet);
 enum lz_err turn_commit(struct turn *turn) LZ_MUST_CHECK;
 /* Gives up what this turn has done so far, as if it had just begun: for an atomic ask that failed, alone in its turn. */
 void turn_abandon(struct turn *turn);
+/* After questions were answered: true when the last commit found no space and there is none yet. Then feed nothing: this turn leaves
+ * what is due where it waits, so that the answers to those who only look do not fall with a commit that cannot be. */
+bool turn_answers_only(struct turn *turn);
 bool turn_untouched(const struct turn *turn);      /* no packet, nothing written yet */
 bool turn_next_send(struct turn *turn, struct packet *packet);
 uint64_t turn_next_deadline(const struct turn *turn);   /* mono_ms */

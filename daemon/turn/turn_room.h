@@ -94,6 +94,7 @@ struct turn {
     bool answered;                   /* in this recovery, one neighbour has given all that it had */
     uint64_t wait_until_ms;          /* how long submissions wait for that; what only a child claims closes the door for seconds */
     bool in_turn, serve_more, walk_more, overridden, busy;
+    bool starved, resting;           /* the last commit found no space; this turn leaves what waits where it waits */
     uint64_t tip_at_ms, tip_interval_ms, room_checked_ms, ack_write_ms;
     struct store_room room;
     size_t endpoint, dial_rounds;

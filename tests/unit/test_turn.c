@@ -34,6 +34,7 @@ static enum store_point strike_at;
 static int strikes_left;
 static struct node *striken;
 static uint32_t subscribed;
+static uint64_t budget;                                          /* of stores that are opened from now on; 0: plenty */
 static const uint64_t T0 = 1650848400000ull;
 
 static struct lz_bytes str(const char *text) { return lz_bytes_str(text); }
@@ -55,7 +56,7 @@ static void enrol(struct node *parent, uint32_t code) {
 }
 static void boot(struct node *n) {
     faults[n - nodes] = (struct store_faults){ strikes, n };
-    struct store_options so = { .path = n->path, .unit = n->unit, .map_bytes = 256 << 20, .reserve_bytes = 1 << 20, .no_sync = true,
+    struct store_options so = { .path = n->path, .unit = n->unit, .map_bytes = 256 << 20, .budget_bytes = budget, .reserve_bytes = 1 << 20, .no_sync = true,
             .faults = &faults[n - nodes] };
     cr_assert_eq(store_open(&n->store, &so, &fail), LZ_ok, "%s", fail.text);
     static uint32_t starts;
@@ -674,6 +675,62 @@ static struct rec_id find_problem(struct node *n) {
     struct record d = { .kind = KIND_problem };
     d.of.problem.title = str("毁林");
     return submit(n, d);
+}
+
+/* ---- a store without room ---- */
+TestSuite(room, .init = open_world, .fini = close_world, .timeout = 30);
+Test(room, is_judged_again_after_every_write) {
+    budget = 4 << 20;
+    three();
+    enum lz_err may = LZ_ok;
+    for (int turns = 0; turns < 2000 && may == LZ_ok; turns++) {                 /* the clock stands still: no second passes */
+        begin(a);
+        may = turn_may_submit(a->turn, LANE_ROUTINE, &fail);
+        for (int i = 0; i < 20 && may == LZ_ok; i++) {
+            struct record d = { .kind = KIND_problem };
+            struct rec_id id;
+            d.of.problem.title = str("毁林");
+            cr_assert_eq(flow_submit(turn_flow(a->turn), &d, str("张三"), (struct lz_bytes){ 0 }, 0, &id, &fail), LZ_ok, "%s", fail.text);
+        }
+        if (may != LZ_ok) cr_assert_eq(turn_may_submit(a->turn, LANE_URGENT, &fail), LZ_ok, "the reserve is still there");
+        cr_assert_eq(end(a), LZ_ok);
+    }
+    cr_assert_eq(may, LZ_full);
+    cr_assert_eq(link_of(a, CITY).state, LINK_blocked);
+}
+
+Test(room, that_is_wanting_leaves_a_turn_that_only_answers_alone) {
+    three();
+    find_problem(a);
+    run(3000);
+    shut(city);
+    budget = 64 * 1024;                                                          /* less than it has: exhausted */
+    boot(city);
+    run(3000);
+    find_problem(a);
+    striken = city;
+    strike_at = STORE_FULL;
+    strikes_left = 1000;
+    begin(city);
+    struct record d = a_task((uint32_t[]){ A }, 1);
+    struct rec_id id;
+    cr_assert(!turn_answers_only(city->turn), "not before a commit has failed");
+    cr_assert_eq(flow_submit(turn_flow(city->turn), &d, str("张三"), (struct lz_bytes){ 0 }, 0, &id, &fail), LZ_ok, "%s", fail.text);
+    cr_assert_eq(end(city), LZ_full);
+    for (int i = 0; i < 20; i++) {                                               /* whatever falls due meanwhile */
+        mono += 700;
+        begin(city);
+        cr_assert(turn_answers_only(city->turn));
+        cr_assert_eq(end(city), LZ_ok, "an answer falls with a commit that cannot be");
+    }
+    cr_assert_eq(link_of(city, A).state, LINK_stalled);
+    strikes_left = 0;
+    budget = 0;
+    shut(city);
+    boot(city);
+    run(8000);
+    cr_assert_eq(link_of(city, A).state, LINK_live);
+    cr_assert_eq(entries(city, TABLE_subject), entries(a, TABLE_subject));
 }
 
 Test(lost_store, is_filled_by_its_neighbours) {
