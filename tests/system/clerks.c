@@ -1,9 +1,10 @@
 /* clerks: everybody who works with the daemons at once, and remembers what they were told.
  *
- *   clerks SEED WORK LEDGER [-p PAUSE_MS] [-b BATCH] [-x BYTES] [-o OPS] UNIT...
+ *   clerks SEED WORK LEDGER [-p PAUSE_MS] [-b DRAFTS] [-x TEXT_BYTES] [-o OPS] UNIT...
  *
- * One clerk per UNIT speaks to WORK/UNIT/ctl: counties report progress, problems and fires and sign what comes down; cities and the
- * province issue and rule. An ask that is not answered goes again with the request id that it has, for as long as it takes. LEDGER
+ * A clerk for each UNIT (named twice: two clerks there) speaks to WORK/UNIT/ctl: counties report progress, problems and fires and sign
+ * what comes down; cities and the province issue and rule. An ask that is not answered goes again with the request id
+ * that it has, for as long as it takes. LEDGER
  * gets a line per answer, written before the next ask goes out:
  *   ok UNIT REQUEST INDEX ID      part UNIT REQUEST INDEX CODE (one draft refused)      no UNIT REQUEST CODE (all refused)
  * SIGTERM: nothing new is asked, what is under way is asked until it is answered (at most two minutes). SIGUSR1 and SIGUSR2: a rest, and on again.
@@ -16,7 +17,10 @@
 #include <unistd.h>
 #include "../../daemon/wire/wire.h"
 
-enum { CLERKS_MAX = 32, SUBJECTS_MAX = 200000, ANSWER_MS = 400, DRAIN_MS = 120000, REQUEST_BYTES = 16, CODES_MAX = 64, TASKS = 2, DRAFTS_MAX = 512 };
+enum {
+    CLERKS_MAX = 32, SUBJECTS_MAX = 200000, ANSWER_MS = 400, DRAIN_MS = 120000, REQUEST_BYTES = 16, CODES_MAX = 64, TASKS = 2, TITLE_MORE = 40,
+    DRAFTS_MAX = 512
+};
 
 struct clerk {
     uint32_t unit, above[2];             /* its city and province; 0: none */
@@ -84,11 +88,11 @@ static struct arg named(const char *name, const char *value) {
     return (struct arg){ lz_bytes_str(name), lz_bytes_str(copy) };
 }
 
-static const char *sentence(struct clerk *c, const char *what) {
-    char *text = arena_alloc(arena, text_bytes + 100);
+static const char *sentence(struct clerk *c, const char *what, size_t more) {
+    char *text = arena_alloc(arena, more + 100);
     if (!text) die("memory");
     int n = snprintf(text, 90, "%s %llu", what, (unsigned long long)draw(c, 1000000));
-    memset(text + n, '.', text_bytes);
+    memset(text + n, '.', more);
     return text;
 }
 
@@ -124,14 +128,14 @@ static bool ask_move(struct clerk *c, char act, const char *move, const struct s
     rec_id_print(on->id, id);
     snprintf(code, sizeof code, "%u", unit);
     args[n++] = named("id", id);
-    if (text) args[n++] = named("text", sentence(c, text));
+    if (text) args[n++] = named("text", sentence(c, text, TITLE_MORE));
     if (unit) args[n++] = named("unit", code);
     c->about = on->id;
     return ask_verb(c, act, "move", args, n);
 }
 
 static bool ask_issue(struct clerk *c, char act, const char *verb, const char *title, const char *to) {
-    struct arg args[2] = { named("title", sentence(c, title)), named("to", to) };
+    struct arg args[2] = { named("title", sentence(c, title, TITLE_MORE)), named("to", to) };
     return ask_verb(c, act, verb, args, 2);
 }
 
@@ -142,7 +146,7 @@ static bool ask_progress(struct clerk *c) {
     struct lz_bytes *drafts = arena_alloc(arena, n * sizeof *drafts);
     for (size_t i = 0; drafts && i < n; i++) {
         struct record d = { .kind = KIND_progress, .subject = task->id };
-        const char *text = sentence(c, "第几次上报：");
+        const char *text = sentence(c, "第几次上报：", text_bytes);
         d.of.progress = (struct progress){ 20260101 + (uint32_t)draw(c, 28), (int64_t)draw(c, 1000), 1000, lz_bytes_str(text) };
         if (draft_encode(arena, &d, &drafts[i], NULL) != LZ_ok) die("a draft does not encode");
     }
@@ -180,9 +184,9 @@ static bool of_county(struct clerk *c) {
     if (act == 'P' && !has) return ask_move(c, 'T', "sign", task, NULL, 0);
     switch (act) {
     case 'P': return ask_progress(c);
-    case 'R': return ask_verb(c, act, "problem report", (struct arg[]){ named("title", sentence(c, "毁林开垦")) }, 1);
+    case 'R': return ask_verb(c, act, "problem report", (struct arg[]){ named("title", sentence(c, "毁林开垦", TITLE_MORE)) }, 1);
     case 'E': return ask_move(c, act, "escalate", pick(c, &problems), "涉及两县", 0);
-    case 'F': return ask_verb(c, act, "emergency report", (struct arg[]){ named("title", sentence(c, "火情")) }, 1);
+    case 'F': return ask_verb(c, act, "emergency report", (struct arg[]){ named("title", sentence(c, "火情", TITLE_MORE)) }, 1);
     case 'U': return ask_move(c, act, "update", pick(c, &fires), "续报", 0);
     case 'S': return ask_move(c, act, "sign", pick(c, &directives), NULL, 0);
     case 'O': return ask_move(c, act, "report", pick(c, &signed_directives), "已办", 0);
@@ -324,7 +328,7 @@ static void add_clerk(const char *work_dir, const char *code, uint64_t seed) {
     if (c->unit != city) { c->above[0] = city; c->above[1] = province; }
     else if (c->unit != province) c->above[0] = province;
     snprintf(c->socket, sizeof c->socket, "%s/%u/ctl", work_dir, c->unit);
-    c->random = (seed * 1000003 + c->unit) * 0x9E3779B97F4A7C15ull | 1;
+    c->random = ((seed * 1000003 + c->unit) * 61 + n_clerks) * 0x9E3779B97F4A7C15ull | 1;
 }
 
 static size_t at_work(void) {
@@ -344,7 +348,7 @@ static int report(void) {
 
 int main(int argc, char **argv) {
     int option;
-    if (argc < 5) { fprintf(stderr, "clerks SEED WORK LEDGER [-p PAUSE_MS] [-b BATCH] [-x BYTES] [-o OPS] UNIT...\n"); return 2; }
+    if (argc < 5) { fprintf(stderr, "clerks SEED WORK LEDGER [-p PAUSE_MS] [-b DRAFTS] [-x TEXT_BYTES] [-o OPS] UNIT...\n"); return 2; }
     uint64_t seed = strtoull(argv[1], NULL, 10), end_ms = 0;
     optind = 4;
     while ((option = getopt(argc, argv, "p:b:x:o:")) != -1) {

@@ -61,3 +61,22 @@ settled() { # SECONDS UNIT...
     until_true 60 "live after the restart" live_all "$@"
     verified "$@"
 }
+# Small disks of our own. Needs root; without it the whole test runs again in a user namespace where we are. $1: its build folder.
+disks=()
+with_mounts() {
+    local probe=$tree_work/probe
+    mkdir -p "$probe"
+    if mount -t tmpfs -o size=1m tmpfs "$probe" 2>/dev/null; then umount "$probe"; return; fi
+    [ -z "${LZ_IN_NAMESPACE:-}" ] || fail "a tmpfs cannot be mounted, not even in a user namespace: run as root, or allow user namespaces"
+    rm -rf "$tree_work"
+    LZ_IN_NAMESPACE=1 exec unshare -rm "$0" "$1"
+}
+disk_mount() { mkdir -p "$1" && mount -t tmpfs -o "size=$2" tmpfs "$1" && disks+=("$1") || fail "a disk of $2 at $1"; }   # DIR SIZE
+disks_end() { # unmounts all before anything is removed; a mount that stays keeps the folder
+    local d left=0
+    kill "${clerks_pid:-}" 2>/dev/null
+    for u in "${!tree_pid[@]}"; do kill -9 "${tree_pid[$u]}" 2>/dev/null; done
+    for u in "${!tree_pid[@]}"; do wait "${tree_pid[$u]}" 2>/dev/null; done
+    for d in "${disks[@]}"; do umount "$d" 2>/dev/null || umount -l "$d" || left=1; mountpoint -q "$d" && left=1; done
+    if [ $left = 0 ]; then tree_kill; else echo "$tree_work still holds a mount and was not removed" >&2; fi
+}
