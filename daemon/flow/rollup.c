@@ -81,7 +81,7 @@ struct cached_rollup *rollup_of(struct flow *f, uint16_t kind, struct rec_id sub
     r->unit = unit;
     struct lz_bytes v;
     r->there = store_get(f->o.store, TABLE_rollup, key, &v) && rollup_parse(v, unit == 0, r);
-    if (unit == 0 && !r->there && !rec_id_none(subject)) {
+    if (unit == 0 && r->label_len == 0 && !rec_id_none(subject)) {      /* its subject may have come after the first of its sums */
         struct record s;
         if (flow_record(f, subject, &s) && kind_is_directive(s.kind))
             label_put(r, s.of.directive.title, s.of.directive.number, s.of.directive.item, s.of.directive.due_ms);
@@ -110,13 +110,18 @@ static void set_part(struct flow *f, uint16_t kind, struct rec_id subject, uint3
     change(f, kind, subject, 0, sum, &before);
 }
 
+/* What a total is called where its subject is not held: as the child that sums it up calls it. */
+static void take_label(struct flow *f, const struct rollup *in) {
+    struct cached_rollup *total = rollup_of(f, (uint16_t)in->kind, in->subject, 0);
+    if (total && total->label_len == 0) label_put(total, in->label, in->number, in->item, in->due_ms);
+}
+
 /* A child's newest sum takes the place of its older one. Whether the register is newer was judged when it landed. */
 void rollup_on_child(struct flow *f, const struct record *r) {
     const struct rollup *in = &r->of.rollup;
     if (!roster_find(f->o.roster, r->origin)) return;
     set_part(f, (uint16_t)in->kind, in->subject, r->origin, &in->sum);
-    struct cached_rollup *total = rollup_of(f, (uint16_t)in->kind, in->subject, 0);
-    if (total && total->label_len == 0) label_put(total, in->label, in->number, in->item, in->due_ms);
+    take_label(f, in);
 }
 
 void rollups_write(struct flow *f) {
@@ -203,8 +208,7 @@ void flow_rollups_again(struct flow *f) {
     take_back_sent(f);
     struct key key = { 0 };
     struct lz_bytes v;
-    for (; store_seek(f->o.store, TABLE_rollup, &key, &v); key = key_after(key)) {
-        cache_spill(f);
+    for (; store_seek(f->o.store, TABLE_rollup, &key, &v); key = key_after(key), cache_spill(f)) {
         if (key.len != 2 + REC_ID_BYTES + 4 || lz_get32(key.b + 2 + REC_ID_BYTES) != 0) continue;
         uint16_t kind = lz_get16(key.b);
         struct rec_id subject = rec_id_get(key.b + 2);
@@ -230,22 +234,41 @@ static bool part_is(struct flow *f, uint16_t kind, struct rec_id subject, uint32
     return true;
 }
 
+/* The register's words, kept while its decoded form is given back. */
+struct called {
+    char label[LABEL_BYTES_MAX], number[NUMBER_BYTES_MAX];
+    struct rollup as;
+};
+
+static void keep_words(struct called *c, const struct rollup *in) {
+    c->as = *in;
+    c->as.label.len = in->label.len <= sizeof c->label ? in->label.len : 0;
+    c->as.number.len = in->number.len <= sizeof c->number ? in->number.len : 0;
+    if (c->as.label.len) memcpy(c->label, in->label.data, c->as.label.len);
+    if (c->as.number.len) memcpy(c->number, in->number.data, c->as.number.len);
+    c->as.label.data = (const uint8_t *)c->label;
+    c->as.number.data = (const uint8_t *)c->number;
+}
+
 void flow_child_part(struct flow *f, uint32_t child, bool present) {
     static const struct counters none;
     struct key key = key_record(child, KIND_rollup, (struct lz_bytes){ 0 }, 0, 0), prefix = key;
     struct lz_bytes v;
     prefix.len = key.len = 6;
-    for (; store_seek(f->o.store, TABLE_record, &key, &v) && key_begins(&key, &prefix, 6); key = key_after(key)) {
-        cache_spill(f);
+    /* written out before the next one is lent: what is written may move it */
+    for (; store_seek(f->o.store, TABLE_record, &key, &v) && key_begins(&key, &prefix, 6); key = key_after(key), cache_spill(f)) {
         struct stored stored;
         struct record r;
+        struct called called;
         size_t mark = arena_used(f->arena);
         if (!store_record_parse(v, &stored) || record_decode(f->arena, stored.envelope, &r, NULL) != LZ_ok) continue;
-        struct counters sum = present ? r.of.rollup.sum : none;
-        uint16_t kind = (uint16_t)r.of.rollup.kind;
-        struct rec_id subject = r.of.rollup.subject;
+        keep_words(&called, &r.of.rollup);
+        struct counters sum = present ? called.as.sum : none;
+        uint16_t kind = (uint16_t)called.as.kind;
         arena_rewind(f->arena, mark);
-        if (!part_is(f, kind, subject, child, &sum)) set_part(f, kind, subject, child, &sum);
+        if (part_is(f, kind, called.as.subject, child, &sum)) continue;
+        set_part(f, kind, called.as.subject, child, &sum);
+        if (present) take_label(f, &called.as);
     }
 }
 

@@ -238,6 +238,7 @@ static bool is_type(struct lz_bytes bytes, enum packet_type wanted) {
 /* A record put straight into a store and offered by it. as_kind: the kind that it then claims, 0: its own; over: in the place
  * of another one. */
 static struct rec_id plant(struct world *w, uint32_t at, struct record *r, uint8_t as_kind, struct feed_id feed, bool over) {
+    w->planted = true;
     struct node *n = node_of(w, at);
     const struct kind_row *row = kind_row(r->kind);
     node_begin(w, n);
@@ -1284,6 +1285,7 @@ static bool tell_one(const struct scenario *s, bool trace) {
         w.odds.delay_min_ms = 10;
         w.odds.delay_max_ms = 40;
         s->tell(&w);
+        if (!w.failed) world_mend(&w);
         if (w.failed) printf("FAILED %s: %s\n", s->name, w.failure);
         else printf("ok %s\n", s->name);
         fflush(stdout);

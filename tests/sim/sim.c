@@ -1,5 +1,6 @@
-/* sim: random worlds from seeds.  sim [-f FIRST] [-n SEEDS] [-j JOBS] [-m MIX] [-t] [-x]
+/* sim: random worlds from seeds.  sim [-f FIRST] [-n SEEDS] [-j JOBS] [-m MIX] [-t] [-x] [-d]
  *   -m  crash (default), restore, destroy, all: what may happen     -t  trace     -x  expect at least one failure
+ *   -d  derived rows are dropped and made again at the end, and must be as before (mend.c)
  *   -s  all, list or a name: the scripted scenarios of scenarios.c instead of seeds
  * A failure prints the seed; `sim -f SEED -n 1 -t` replays it exactly. */
 #include <ftw.h>
@@ -14,7 +15,7 @@
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) { (void)st; (void)flag; (void)ftw; return remove(path); }
 void remove_tree(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
-static void one_world(struct world *w, uint64_t seed, const char *dir, const struct mix *mix, bool trace) {
+static void one_world(struct world *w, uint64_t seed, const char *dir, const struct mix *mix, bool trace, bool mend) {
     world_open(w, seed, dir, trace);
     faults_draw(w, mix);
     shape_make(w);
@@ -29,13 +30,14 @@ static void one_world(struct world *w, uint64_t seed, const char *dir, const str
     world_heal(w);
     world_run(w, w->now_ms + 150000);
     if (!w->failed) world_check(w);
+    if (mend && !w->failed) world_mend(w);
 }
 
 /* ---- many of them ------------------------------------------------------------------------------------------------------------ */
 
 struct result { uint64_t seeds, failed, faults, turns, sim_ms; };
 
-static struct result run_range(uint64_t first, uint64_t n, uint64_t step, const struct mix *mix, bool trace) {
+static struct result run_range(uint64_t first, uint64_t n, uint64_t step, const struct mix *mix, bool trace, bool mend) {
     struct result r = { 0 };
     static struct world w;
     const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
@@ -43,7 +45,7 @@ static struct result run_range(uint64_t first, uint64_t n, uint64_t step, const 
         char dir[64];
         snprintf(dir, sizeof dir, "%s/lzsim-XXXXXX", base);
         if (!mkdtemp(dir)) abort();
-        one_world(&w, first + i, dir, mix, trace);
+        one_world(&w, first + i, dir, mix, trace, mend);
         r.seeds++;
         r.faults += w.faults;
         r.turns += w.turns;
@@ -58,10 +60,10 @@ static struct result run_range(uint64_t first, uint64_t n, uint64_t step, const 
 int main(int argc, char **argv) {
     uint64_t first = 1, n = 20, jobs = 2;
     struct mix mix = { .crash = true, .clock = true };
-    bool trace = false, expect = false;
+    bool trace = false, expect = false, mend = false;
     const char *scenario = NULL;
     int option;
-    while ((option = getopt(argc, argv, "f:n:j:m:s:tx")) != -1) {
+    while ((option = getopt(argc, argv, "f:n:j:m:s:txd")) != -1) {
         if (option == 'f') first = strtoull(optarg, NULL, 10);
         else if (option == 'n') n = strtoull(optarg, NULL, 10);
         else if (option == 'j') jobs = strtoull(optarg, NULL, 10);
@@ -71,6 +73,7 @@ int main(int argc, char **argv) {
         } else if (option == 't') trace = true;
         else if (option == 's') scenario = optarg;
         else if (option == 'x') expect = true;
+        else if (option == 'd') mend = true;
         else return 2;
     }
     lz_log_level(trace ? LZ_DEBUG : (enum lz_level)(LZ_ERROR + 1));
@@ -82,7 +85,7 @@ int main(int argc, char **argv) {
         if (pipe(pipes[j]) != 0) abort();
         fflush(stdout);
         if (fork() == 0) {
-            struct result r = run_range(first + j, n - j, jobs, &mix, trace);
+            struct result r = run_range(first + j, n - j, jobs, &mix, trace, mend);
             ssize_t done = write(pipes[j][1], &r, sizeof r);
             fflush(stdout);
             _exit(done == sizeof r ? 0 : 1);

@@ -64,7 +64,7 @@ struct told {
 struct world {
     uint64_t seed, random, now_ms;
     struct odds odds;
-    bool healing, trace, restores;
+    bool healing, trace, restores, planted;    /* planted: a store holds what its daemon would never have written */
     struct units *units;
     struct calendar *calendar;
     struct node nodes[NODES_MAX];
@@ -139,6 +139,7 @@ void faults_step(struct world *w, struct node *n);
 /* rot.c: flips a bit of one value in `one_in` of a table, or of its key, in the store of a node that is down. Gives how many. */
 enum { MDB_MAXKEYSIZE_SEEN = 128 };
 size_t node_rot(struct world *w, struct node *n, enum table table, uint32_t one_in, bool in_key);
+void world_mend(struct world *w);                           /* mend.c: derived rows dropped and made again, at each node */
 /* witness.c: what happens is told to the history, and what it finds is a failure. */
 void witness_tree(struct world *w);
 void witness_turn(struct world *w, struct node *n);         /* after each turn */
