@@ -226,7 +226,8 @@ enum lz_err record_encode(struct arena *arena, struct record *r, struct lz_fail 
     uint8_t head[12] = { 0x0a };
     size_t n = 1 + varint_put(head + 1, size);
     uint8_t *out = arena_alloc_raw(arena, n + size + SEAL_FIELD);     /* room for record_seal */
-    if (!out) return lz_refuse(fail, LZ_too_large, "一次处理的内容太多；请分批");
+    /* refused on the way: an id may have been left out without a word */
+    if (!out || arena_refused(arena)) return lz_refuse(fail, LZ_too_large, "一次处理的内容太多；请分批");
     memcpy(out, head, n);
     size_t packed = lz__record__pack(&message, out + n);
     LZ_ASSERT(packed == size);
@@ -244,7 +245,7 @@ enum lz_err draft_encode(struct arena *arena, const struct record *draft, struct
     if (size > RECORD_BYTES_MAX)
         return lz_refuse(fail, LZ_too_large, "内容 %zu 字节，超过每条 %d 字节的上限；请缩短正文", size, RECORD_BYTES_MAX);
     uint8_t *data = arena_alloc_raw(arena, size);
-    if (!data) return lz_refuse(fail, LZ_too_large, "一次处理的内容太多；请分批");
+    if (!data || arena_refused(arena)) return lz_refuse(fail, LZ_too_large, "一次处理的内容太多；请分批");
     *out = lz_bytes_of(data, lz__record__pack(&message, data));
     return LZ_ok;
 }

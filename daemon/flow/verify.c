@@ -176,7 +176,7 @@ static struct counters sent_by(struct checker *c, uint32_t child, uint16_t kind,
 }
 
 static void check_rollups(struct checker *c) {
-    struct key key = { 0 };
+    struct key key = { 0 }, of = { 0 };
     struct lz_bytes v;
     struct counters sum = { { 0 } };                    /* the parts behind a total: unit 0 is the first row of each group */
     struct cached_rollup *total = arena_alloc(c->f->arena, sizeof *total), *row = arena_alloc(c->f->arena, sizeof *row);
@@ -193,9 +193,11 @@ static void check_rollups(struct checker *c) {
             if (open && memcmp(&sum, &total->sum, sizeof sum) != 0) differ(c, "%s之前的合计不等于各单位之和", name_of(key, hex));
             *total = *row;
             open = true;
+            of = key;
             memset(&sum, 0, sizeof sum);
             continue;
         }
+        if ((!open || !key_begins(&key, &of, 2 + REC_ID_BYTES)) && row->sum.of[COUNTER_total]) differ(c, "汇总 %s 没有合计", name_of(key, hex));
         for (size_t i = 0; i < COUNTER_COUNT; i++) sum.of[i] += row->sum.of[i];
         struct counters truth;
         if (unit == c->f->o.unit) {

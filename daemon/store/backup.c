@@ -284,8 +284,12 @@ enum lz_err store_restore(const char *path, const char *backup, uint64_t wall_ms
         snprintf(kept, kept_size, "%s.before-restore-%llu", data, (unsigned long long)(wall_ms / 1000));
         int rc = copy_file(from, fresh);
         if (rc != 0) unlink(fresh);
-        if (rc == 0 && rename(data, kept) != 0) { if (errno == ENOENT) kept[0] = 0; else rc = errno; }
-        if (rc == 0 && rename(fresh, data) != 0) rc = errno;
+        /* a second name, and the copy takes the first: at no moment, and after no failure, does nothing stand there */
+        if (rc == 0 && link(data, kept) != 0) { if (errno == ENOENT) kept[0] = 0; else rc = errno; }
+        if (rc == 0 && rename(fresh, data) != 0) {
+            rc = errno;
+            if (kept[0]) unlink(kept);
+        }
         if (rc == 0 && fsync(s.dir_fd) != 0) rc = errno;
         if (rc != 0) err = lz_refuse(fail, rc == ENOSPC ? LZ_full : LZ_store_io, "不能从 %s 还原到 %s：%s；原来的存储没有改动", backup, path, strerror(rc));
     }

@@ -168,7 +168,8 @@ Test(opening, survives_every_failing_call, .timeout = 100) {
     static const struct { enum call call; int codes[4]; } faults[] = {
         { GET, { EIO } }, { PUT, { MDB_MAP_FULL, ENOSPC, MDB_TXN_FULL, EIO } }, { BEGIN, { ENOMEM, MDB_READERS_FULL } },
         { COMMIT, { ENOSPC, EIO, MDB_PANIC, MDB_MAP_FULL } }, { DBI, { MDB_MAP_FULL, ENOSPC, EIO, ENOMEM } }, { CREATE, { ENOMEM } },
-        { OPEN, { EACCES, MDB_INVALID, MDB_VERSION_MISMATCH, EROFS } }, { OPEN, { MDB_CORRUPTED, EIO } }, { ENV_SYNC, { EIO, ENOSPC } }, { MAXDBS, { EINVAL } },
+        { OPEN, { EACCES, MDB_INVALID, MDB_VERSION_MISMATCH, EROFS } }, { OPEN, { MDB_CORRUPTED, EIO } }, { ENV_SYNC, { EIO, ENOSPC } }, { MAXDBS,
+            { EINVAL } },
         { MAPSIZE, { EINVAL } }, { FSYNC, { EIO, ENOSPC, EINTR } }, { RENAME, { EIO } }, { UNLINK, { EACCES, ENOENT } },
         { MKDIR, { EROFS, EACCES, ENOENT } }, { OPENFILE, { EACCES, EROFS, EMFILE } }, { STATFS, { 1, 0x6969, 0x01021997 } }, { FLOCK, { EWOULDBLOCK } },
     };
@@ -502,3 +503,268 @@ Test(story, is_the_same_whatever_write_finds_no_room, .timeout = 110) { every(PU
 Test(story, is_the_same_whatever_deletion_fails, .timeout = 110) { every(DEL, EIO, 200); }
 Test(story, is_the_same_whatever_turn_cannot_begin, .timeout = 110) { every(BEGIN, ENOMEM, 200); }
 Test(story, is_the_same_whatever_commit_finds_no_room, .timeout = 110) { every(COMMIT, ENOSPC, 200); }
+
+/* ---- messages: where memory is refused in the middle, a message is not made, or not read; never half ---- */
+TestSuite(messages, .init = begin_dir, .fini = end_dir);
+static const struct epoch some = { { 9, 8, 7 } };
+static struct lz_bytes body_of(struct lz_bytes packet) {
+    enum packet_type type;
+    struct lz_bytes body;
+    cr_assert_eq(packet_open(packet, &type, &body, &fail), LZ_ok);
+    return body;
+}
+#define ENCODES(what) \
+    static enum lz_err encode_##what(const void *in, struct lz_bytes *out) { return what##_encode(arena, in, out); } \
+    static enum lz_err decode_##what(struct lz_bytes packet) { struct what out; return what##_decode(arena, body_of(packet), &out); }
+ENCODES(hello) ENCODES(batch) ENCODES(tip) ENCODES(fetch) ENCODES(ack) ENCODES(reclaim_ask) ENCODES(reclaim_answer) ENCODES(refusal) ENCODES(ask)
+ENCODES(answer)
+static enum lz_err encode_repair(const void *in, struct lz_bytes *out) { return repair_encode(arena, PACKET_RECLAIM_ASK, in, out); }
+static enum lz_err decode_repair(struct lz_bytes packet) { struct repair out; return repair_decode(arena, body_of(packet), &out); }
+
+static size_t refuse_in_turn(enum lz_err (*encode)(const void *, struct lz_bytes *), enum lz_err (*decode)(struct lz_bytes), const void *in) {
+    struct lz_bytes packet, again;
+    size_t refused = 0;
+    arena_reset(arena);
+    cr_assert_eq(encode(in, &packet), LZ_ok);
+    uint8_t *copy = malloc(packet.len);
+    memcpy(copy, packet.data, packet.len);
+    struct lz_bytes kept = lz_bytes_of(copy, packet.len);
+    for (size_t at = 1; ; at++, refused++) {
+        arena_reset(arena);
+        arm(MEMORY, at, ENOMEM);
+        enum lz_err err = encode(in, &again);
+        disarm();
+        if (!struck) { cr_assert(err == LZ_ok && lz_bytes_equal(again, kept)); break; }
+        cr_assert_neq(err, LZ_ok, "encoded without its memory at %zu", at);
+    }
+    for (size_t at = 1; ; at++, refused++) {
+        arena_reset(arena);
+        arm(MEMORY, at, ENOMEM);
+        enum lz_err err = decode(kept);
+        disarm();
+        if (!struck) { cr_assert_eq(err, LZ_ok); break; }
+        cr_assert_neq(err, LZ_ok, "decoded without its memory at %zu", at);
+    }
+    free(copy);
+    return refused;
+}
+Test(messages, are_whole_or_not_at_all, .timeout = 60) {
+    struct lineage_entry line[] = { { some, 0 }, { { { 1 } }, 9 } };
+    uint32_t wish[] = { KIND_progress };
+    struct feed_id feed = { SCOPE_ALL, LANE_URGENT };
+    struct lz_bytes envelopes[] = { str("one"), str("two") }, keys[] = { str("1234567890"), str("abcdefghij") };
+    struct hello hello = { .version = 1, .version_min = 1, .software = str("linzhang"), .unit = UNIT, .to = CHILD, .tier = TIER_CITY,
+        .lineage = line, .n_lineage = 2,
+                           .cursors = { { feed, { some, 4, 5 } } }, .n_cursors = 1, .highest_stamp = 7, .wish = wish, .n_wish = 1, .wall_ms = 5 };
+    struct batch batch = { .feed = feed, .epoch = some, .from = 1, .to = 3, .seen = 4, .tip = 4, .envelopes = envelopes, .n_envelopes = 2 };
+    struct tip tip = { .epoch = some, .feeds = { { feed, 9 } }, .n_feeds = 1, .next_ms = 1000, .wall_ms = 6, .cause = str("why") };
+    struct fetch fetch = { feed, some, 3 };
+    struct ack ack = { .epoch = some, .cursors = { { feed, { some, 4, 5 } } }, .n_cursors = 1 };
+    struct reclaim_ask reclaim = { some, some, str("1234567") };
+    struct reclaim_answer given = { .asker = some, .answerer = some, .after = str("1234567"), .next = str("1234568"), .envelopes = envelopes,
+        .n_envelopes = 2 };
+    struct repair repair = { .keys = keys, .envelopes = envelopes, .n_keys = 2, .n_envelopes = 2 };
+    struct refusal refusal = { LZ_full, str("no room") };
+    struct arg args[] = { { str("to"), str("all") }, { str("title"), str("x") } };
+    struct ask ask = { .verb = str("order issue"), .request = str("0123456789abcdef"), .args = args, .n_args = 2, .drafts = envelopes, .n_drafts = 2,
+        .after = str("1234"), .seq = 3 };
+    struct cell cells[] = { { str("unit"), str("410800") }, { str("n"), str("3") } };
+    struct row rows[] = { { cells, 2 }, { cells, 1 } };
+    struct draft_result wrong[] = { { 1, LZ_bad_date, str("30 February") } };
+    struct answer answer = { .seq = 3, .code = LZ_ok, .text = str("done"), .rows = rows, .n_rows = 2, .ids = envelopes, .n_ids = 2, .refused = wrong,
+        .n_refused = 1, .next = str("5678") };
+    size_t n = refuse_in_turn(encode_hello, decode_hello, &hello) + refuse_in_turn(encode_batch, decode_batch, &batch) + refuse_in_turn(encode_tip,
+        decode_tip, &tip) +
+               refuse_in_turn(encode_fetch, decode_fetch, &fetch) + refuse_in_turn(encode_ack, decode_ack, &ack) + refuse_in_turn(encode_reclaim_ask,
+                   decode_reclaim_ask, &reclaim) +
+               refuse_in_turn(encode_reclaim_answer, decode_reclaim_answer, &given) + refuse_in_turn(encode_repair, decode_repair, &repair) +
+               refuse_in_turn(encode_refusal, decode_refusal, &refusal) + refuse_in_turn(encode_ask, decode_ask, &ask) +
+                   refuse_in_turn(encode_answer, decode_answer, &answer);
+    cr_assert_gt(n, 80, "%zu refusals", n);
+}
+Test(messages, of_records_too) {
+    size_t refused = 0;
+    for (size_t i = 0; i < kind_count(); i++) {
+        const struct kind_row *row = kind_at(i);
+        uint32_t to[] = { CHILD };
+        uint8_t name[2 + REC_ID_BYTES] = { 0, KIND_task };
+        struct record r = { .origin = UNIT, .kind = row->number, .lane = (uint8_t)row->lane, .direction = (uint8_t)row->direction,
+            .reach = (uint8_t)row->reach,
+                            .tier = TIER_CITY, .stamp = UINT64_C(1) << 60, .epoch = 3, .author = str("clerk"), .written_ms = 5,
+                                .key = lz_bytes_of(name, row->number == KIND_rollup ? sizeof name : row->class == CLASS_REGISTER ? 1 : 0) };
+        struct rec_id about = { UNIT, KIND_task, 9, 9 };
+        if (kind_is_directive(row->number)) { r.targets = to, r.n_targets = 1; r.of.directive.title = str("t"); }
+        else if (row->number == KIND_move) { r.subject = about; r.of.move.move = 1; }
+        else if (row->number == KIND_progress) { r.subject = about; r.of.progress = (struct progress){ 20220425, 1, 2, str("x") }; }
+        else if (row->number == KIND_problem) r.of.problem = (struct problem){ .title = str("t"), .class = 4, .severity = 1 };
+        else if (row->number == KIND_emergency) r.of.emergency = (struct emergency){ .title = str("t"), .class = 1 };
+        else if (row->number == KIND_chief) r.of.chief = (struct chief){ .name = str("n"), .post = str("p") };
+        else r.of.rollup = (struct rollup){ .kind = KIND_task, .sum = { { 1, 2, 3 } } };
+        for (size_t at = 1; ; at++, refused++) {
+            struct record out = r;
+            arena_reset(arena);
+            arm(MEMORY, at, ENOMEM);
+            enum lz_err err = record_encode(arena, &out, &fail);
+            disarm();
+            if (!struck) { cr_assert_eq(err, LZ_ok, "%s: %s", row->name, fail.text); break; }
+            cr_assert_neq(err, LZ_ok, "%s encoded at %zu", row->name, at);
+        }
+        for (size_t at = 1; ; at++, refused++) {
+            struct record out = r, in;
+            arena_reset(arena);
+            cr_assert_eq(record_encode(arena, &out, &fail), LZ_ok);
+            arm(MEMORY, at, ENOMEM);
+            enum lz_err err = record_decode(arena, out.envelope, &in, &fail);
+            disarm();
+            if (!struck) { cr_assert(err == LZ_ok && in.kind == r.kind, "%s: %s", row->name, fail.text); break; }
+            cr_assert_neq(err, LZ_ok, "%s decoded at %zu", row->name, at);
+        }
+    }
+    cr_assert_gt(refused, 60, "%zu refusals", refused);
+}
+
+/* ---- verify: of what is derived, no byte can be changed without its saying so ---- */
+static uint64_t differences(struct node *n) {
+    struct verify v;
+    begin(n);
+    flow_verify(n->flow, &v);
+    cr_assert(v.differences == 0 || v.first.len > 0);
+    store_abort(n->store);
+    return v.differences;
+}
+/* Each value of a table: each byte changed in each of two ways, then cut short. Counts what goes unseen. */
+static void tamper(struct node *n, enum table table, size_t *tried, size_t *unseen) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (begin(n); store_seek(n->store, table, &key, &v); key = key_after(key)) {
+        static uint8_t was[64 * 1024], bad[64 * 1024];
+        size_t len = v.len;
+        cr_assert_lt(len, sizeof was);
+        memcpy(was, v.data, len);
+        for (size_t at = 0; at <= len; at++)
+            for (int way = 0; way < 2; way++) {
+                memcpy(bad, was, len);
+                if (at < len) bad[at] = (uint8_t)(way ? bad[at] ^ 0x80 : bad[at] + 1);
+                begin(n);
+                store_put(n->store, table, key, lz_bytes_of(bad, at < len ? len : len - (len && !way)));
+                cr_assert_eq(store_commit(n->store), LZ_ok);
+                ++*tried;
+                if (differences(n) == 0) ++*unseen;
+            }
+        begin(n);
+        store_put(n->store, table, key, lz_bytes_of(was, len));
+        cr_assert_eq(store_commit(n->store), LZ_ok);
+        begin(n);
+    }
+    store_abort(n->store);
+    cr_assert_eq(differences(n), 0, "%s is as it was", table_name(table));
+}
+/* Told once more, and the two nodes left standing. */
+static void stand(void) {
+    start(&city, UNIT, PARENT, TIER_CITY);
+    start(&county, CHILD, UNIT, TIER_COUNTY);
+    uint32_t subtree[] = { CHILD };
+    uint8_t key[32] = { 1 };
+    cr_assert_eq(roster_add(city.roster, CHILD, key, subtree, 1, &fail), LZ_ok, "%s", fail.text);
+    tell_story();
+}
+Test(story, leaves_nothing_that_could_be_changed_unseen, .timeout = 110) {
+    static const struct { enum table table; unsigned unseen_percent; } tables[] = {
+        /* colours, when they are judged and what urging did are taken as stored; of a total what its label says */
+        { TABLE_standing, 45 }, { TABLE_rollup, 40 }, { TABLE_feed, 10 }, { TABLE_record, 40 },
+    };
+    stand();
+    for (size_t i = 0; i < LZ_COUNT(tables); i++) {
+        size_t tried = 0, unseen = 0;
+        tamper(&city, tables[i].table, &tried, &unseen);
+        cr_assert(tried > 0 && unseen * 100 <= tried * tables[i].unseen_percent, "%s: %zu of %zu unseen", table_name(tables[i].table), unseen, tried);
+    }
+    stop(&city);
+    stop(&county);
+}
+/* A row that is gone is found as well, in every table that is derived. */
+Test(story, leaves_nothing_that_could_be_taken_away_unseen, .timeout = 110) {
+    const enum table tables[] = { TABLE_standing, TABLE_rollup, TABLE_feed, TABLE_subject };
+    stand();
+    for (size_t i = 0; i < LZ_COUNT(tables); i++) {
+        struct key key = { 0 };
+        struct lz_bytes v;
+        for (begin(&city); store_seek(city.store, tables[i], &key, &v); key = key_after(key)) {
+            uint8_t was[4096];
+            size_t len = v.len;
+            memcpy(was, v.data, len);
+            static const uint8_t nothing[COUNTER_COUNT * 8];
+            if (tables[i] == TABLE_rollup && memcmp(was, nothing, sizeof nothing) == 0) continue;      /* a sum of nothing is no loss */
+            store_delete(city.store, tables[i], key);
+            cr_assert_eq(store_commit(city.store), LZ_ok);
+            char hex[2 * sizeof key.b + 1];
+            lz_hex(key.b, key.len, hex);
+            cr_assert_gt(differences(&city), 0, "a row of %s is gone: %s", table_name(tables[i]), hex);
+            begin(&city);
+            store_put(city.store, tables[i], key, lz_bytes_of(was, len));
+            cr_assert_eq(store_commit(city.store), LZ_ok);
+            begin(&city);
+        }
+        store_abort(city.store);
+        cr_assert_eq(differences(&city), 0);
+    }
+    stop(&city);
+    stop(&county);
+}
+
+/* ---- a backup while calls fail: it is whole and there, or it says why not and is not there ---- */
+Test(opening, of_a_backup_that_something_stopped, .timeout = 110) {
+    static const struct { enum call call; int code; } faults[] = {
+        { GET, EIO }, { PUT, MDB_MAP_FULL }, { BEGIN, ENOMEM }, { COMMIT, ENOSPC }, { DBI, ENOMEM }, { CREATE, ENOMEM }, { OPEN, EACCES }, { ENV_SYNC, EIO },
+        { MAXDBS, EINVAL }, { MAPSIZE, EINVAL }, { FSYNC, EIO }, { RENAME, EACCES }, { MKDIR, EACCES }, { MKDIR, ENOSPC }, { OPENFILE, EMFILE },
+            { SEEK, EIO },
+        { SEEK_OPEN, ENOMEM }, { DEL, EIO },
+    };
+    char path[96], copy[96], kept[200];
+    struct store *store;
+    snprintf(path, sizeof path, "%s/store", dir);
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    cr_assert_eq(try_store(path, &store), LZ_ok, "%s", fail.text);
+    store_set_arena(store, arena);
+    for (uint64_t i = 0; i < 300; i++) store_put(store, TABLE_audit, key_u64(i), str("kept"));
+    cr_assert_eq(store_commit(store), LZ_ok);
+    size_t whole = 0, stopped = 0;
+    for (size_t i = 0; i < LZ_COUNT(faults); i++)
+        for (size_t at = 1; at < 400; at += at < 40 ? 1 : 37) {
+            struct backup_view view;
+            wipe(copy);
+            arena_reset(arena);
+            arm(faults[i].call, at, faults[i].code);
+            enum lz_err err = store_backup_begin(store, copy, str("children"), 5, &fail);
+            for (int slice = 0; err == LZ_ok && slice < 200 && store_backing_up(store); slice++) {
+                store_put(store, TABLE_audit, key_u64((uint64_t)slice * 7 % 300), str("kept"));
+                store_delete(store, TABLE_audit, key_u64(1000));
+                if (store_commit(store) != LZ_ok) store_abort(store);
+                (void)store_backup_step(store, 2000, 6);
+                store_abort(store);
+            }
+            disarm();
+            (void)store_backup_view(store, &view);
+            struct stat st;
+            bool there = stat(copy, &st) == 0;
+            if (err == LZ_ok && view.state == BACKUP_DONE) { cr_assert(there && view.values >= 300); whole++; }
+            else {
+                cr_assert(err != LZ_ok || (view.state == BACKUP_FAILED && view.reason[0]), "call %d at %zu", (int)faults[i].call, at);
+                stopped++;
+            }
+            if (!struck) break;
+        }
+    cr_assert(whole >= LZ_COUNT(faults) / 2 && stopped > 60, "%zu whole, %zu stopped", whole, stopped);
+    store_close(&store);
+    /* and the way back */
+    uint64_t second = 1;
+    for (size_t i = 0; i < LZ_COUNT(faults); i++)
+        for (size_t at = 1; at < 30; at++) {
+            arm(faults[i].call, at, faults[i].code);
+            enum lz_err err = store_restore(path, copy, second++ * 1000, kept, sizeof kept, &fail);
+            disarm();
+            cr_assert(err == LZ_ok || (struck && fail.text[0]));
+            cr_assert(holds(path), "whatever failed, a whole store stands there: call %d at %zu", (int)faults[i].call, at);
+            if (!struck) break;
+        }
+}
