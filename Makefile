@@ -21,7 +21,7 @@ LIBS    := -lzmq -llmdb -lprotobuf-c -lsodium -linih -ljansson -lpthread
 ROOMS   := base core store flow turn wire ctl
 CLIENT  := daemon/ctl/linzhangctl.c daemon/ctl/print.c $(wildcard daemon/ctl/client_*.c)
 COMMON  := $(filter-out $(CLIENT),$(foreach r,$(ROOMS),$(wildcard daemon/$(r)/*.c)))
-DAEMON  := daemon/main.c daemon/config.c daemon/restore.c
+DAEMON  := daemon/main.c daemon/config.c daemon/restore.c daemon/drop.c
 PROTOS  := record sync control
 PROTO_C := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c)
 obj      = $(patsubst %.c,$(BUILD)/%.o,$(1))

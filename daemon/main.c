@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "config.h"
 #include "ctl/ctl.h"
+#include "drop.h"
 #include "restore.h"
 
 #define LZ_VERSION "0.1.0"
@@ -28,6 +29,7 @@ struct daemon {
     struct turn *turn;
     struct wire *wire;
     struct ctl *ctl;
+    struct drop *drop;
     struct turn_options turn_options;
     struct wire_options wire_options;
     char endpoints[PARENT_ENDPOINTS_MAX][256];
@@ -248,7 +250,9 @@ static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
     if (err != LZ_ok) return err;
     d->ctl = ctl_create(&(struct ctl_options){ .turn = d->turn, .roster = d->roster, .wire = d->wire, .roster_path = c->keys_children,
                                                .software = o->software, .store_path = c->store_path, .started_wall_ms = now.wall_ms });
-    return LZ_ok;
+    struct drop_options drop = { .turn = d->turn, .in = c->bundle_in, .out = c->bundle_out, .every_ms = c->bundle_every_s * 1000,
+                                 .part_bytes = c->bundle_part_mib << 20, .out_bytes = c->bundle_out_mib << 20 };
+    return drop_open(&d->drop, &drop, now, fail);
 }
 
 static void take_events(struct daemon *d) {
@@ -281,20 +285,24 @@ static enum lz_err one_turn(struct daemon *d) {
     struct packet packet;
     size_t endpoint;
     uint64_t now = lz_clock_now().mono_ms, deadline = turn_next_deadline(d->turn);
+    if (drop_next_deadline(d->drop) < deadline) deadline = drop_next_deadline(d->drop);
     uint64_t wait = deadline > now ? deadline - now : 0;
     if (ctl_has_deferred(d->ctl)) wait = 0;
     wire_wait(d->wire, wait < WAIT_MAX_MS ? wait : WAIT_MAX_MS);                /* the only place we sleep          */
     turn_begin(d->turn, lz_clock_now());                                       /* the only place we read the clock */
     take_input(d);
+    drop_turn(d->drop);
     enum lz_err err = turn_commit(d->turn);
     while (turn_next_send(d->turn, &packet)) wire_send(d->wire, &packet);
     ctl_flush(d->ctl, err);                                                    /* only now does the clerk read "ok" */
+    drop_committed(d->drop, err);
     if (turn_wants_dial(d->turn, &endpoint)) wire_dial(d->wire, endpoint);
     if (err == LZ_full) usleep(100 * 1000);                                    /* a full disk does not get better by asking */
     return err == LZ_full ? LZ_ok : err;
 }
 
 static void end(struct daemon *d) {
+    drop_close(&d->drop);
     ctl_destroy(&d->ctl);
     turn_close(&d->turn);
     wire_close(&d->wire);

@@ -112,10 +112,11 @@ enum lz_err verb_bundle_write(struct call *c) {
     enum lz_err err = arg_hex64(c, "session", &id);
     if (err == LZ_ok) err = arg_hex64(c, "offset", &offset);
     if (err == LZ_ok) err = turn_import_write(c->turn, id, arg_flag(c, "apply"), offset, c->ask->data, arg_flag(c, "last"), &taken, c->fail);
-    if (err != LZ_ok) return err;
-    row_taken(c, &taken);
-    if (taken.done) say_taken(c, &taken);
-    return LZ_ok;
+    bool refused = err != LZ_ok && err != LZ_too_many && err != LZ_not_found && err != LZ_bad_argument;
+    if (err == LZ_ok) row_taken(c, &taken);
+    if (err == LZ_ok && taken.done) say_taken(c, &taken);
+    if (refused || (err == LZ_ok && taken.done)) audit_write(c, err);          /* what came in, or why it did not */
+    return err;
 }
 
 /* ---- list ----------------------------------------------------------------------------------------------------------------- */

@@ -127,15 +127,26 @@ struct bundle_session *bundle_session(struct turn *t, uint64_t id, enum session_
     return NULL;
 }
 
-/* One that nobody has asked for in a minute gives way. */
-struct bundle_session *bundle_session_make(struct turn *t, uint64_t id, enum session_kind kind, size_t buffer_bytes, struct lz_fail *fail) {
+static bool has_ended(const struct bundle_session *s) { return s->kind == SESSION_EXPORT ? s->of.out.step == STEP_ENDED : s->of.in.taken.done; }
+
+/* A free place: one that has ended, or that nobody has asked for in a minute, gives way, the one that was left longest ago first. */
+static size_t place_for(struct turn *t) {
     size_t place = BUNDLE_SESSIONS_MAX;
-    LZ_ASSERT(id != 0);
     for (size_t i = 0; i < BUNDLE_SESSIONS_MAX; i++) {
         struct bundle_session *s = t->bundles[i];
         if (s && t->now.mono_ms >= s->touched_ms + BUNDLE_IDLE_MS) { session_free(s); t->bundles[i] = s = NULL; }
-        if (!s) place = i;
+        if (!s) return i;
+        if (has_ended(s) && (place == BUNDLE_SESSIONS_MAX || s->touched_ms < t->bundles[place]->touched_ms)) place = i;
     }
+    if (place == BUNDLE_SESSIONS_MAX) return place;
+    session_free(t->bundles[place]);
+    t->bundles[place] = NULL;
+    return place;
+}
+
+struct bundle_session *bundle_session_make(struct turn *t, uint64_t id, enum session_kind kind, size_t buffer_bytes, struct lz_fail *fail) {
+    size_t place = place_for(t);
+    LZ_ASSERT(id != 0);
     if (place == BUNDLE_SESSIONS_MAX) { lz_refuse(fail, LZ_too_many, "同时导出和导入的离线包已有 %d 个；请等它们做完再试", BUNDLE_SESSIONS_MAX); return NULL; }
     struct bundle_session *s = calloc(1, sizeof *s);
     uint8_t *buffer = malloc(buffer_bytes);

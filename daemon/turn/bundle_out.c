@@ -31,6 +31,8 @@ enum lz_err turn_export_begin(struct turn *t, uint32_t to, uint64_t max_bytes, u
     enum lz_err err = may_export(t, l, to, max_bytes, fail);
     if (err != LZ_ok) return err;
     if (after && (!before || before->peer != to || before->of.out.step != STEP_ENDED)) return lz_refuse(fail, LZ_not_found, "要接续的离线包已不在；请重新导出");
+    struct exporting prior = before ? before->of.out : (struct exporting){ 0 };
+    if (before) turn_bundle_end(t, after);                       /* it has said where it ended */
     struct bundle_session *s = bundle_session_make(t, id, SESSION_EXPORT, EXPORT_BUFFER_BYTES, fail);
     if (!s) return fail ? fail->code : LZ_too_many;
     struct exporting *e = &s->of.out;
@@ -44,15 +46,14 @@ enum lz_err turn_export_begin(struct turn *t, uint32_t to, uint64_t max_bytes, u
         l->bundle.session_closed = false;
         bundle_save_session(t, l);
     }
-    take_feeds(e, l, before ? &before->of.out : NULL);
+    take_feeds(e, l, after ? &prior : NULL);
     e->header = (struct bundle_header){ .format = BUNDLE_FORMAT, .from = t->o.unit, .to = to, .epoch = store_epoch(t->o.store), .serial = l->bundle.out_serial,
-                                        .continues = before ? before->of.out.header.serial : 0, .created_ms = t->now.wall_ms };
+                                        .continues = prior.header.serial, .created_ms = t->now.wall_ms };
     memcpy(e->header.salt, salt, sizeof e->header.salt);
     bundle_header_put(&e->header, s->buffer);
     e->have = BUNDLE_HEADER_BYTES;
     e->made = (struct bundle_made){ .serial = e->header.serial, .continues = e->header.continues, .bytes = BUNDLE_HEADER_BYTES };
     bool keyed = bundle_key_make(bundle_public_key(t, l), t->o.secret_key, s->buffer, &e->key);
-    if (before) turn_bundle_end(t, after);
     if (keyed) return LZ_ok;
     turn_bundle_end(t, id);
     return lz_refuse(fail, LZ_bad_key, "%06u 登记的公钥不能用", to);
