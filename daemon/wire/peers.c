@@ -25,28 +25,27 @@ struct peer *peers_get(struct peers *peers, uint32_t code, const struct roster *
     return &peers->of[place];
 }
 
-/* The far end of fd; false: it is no TCP connection any more. */
-static bool link_of(int fd, struct link *link) {
+bool connection_of(int fd, struct link *link) {
     *link = (struct link){ .fd = fd, .address_len = sizeof link->address };
     return fd >= 0 && getpeername(fd, (struct sockaddr *)&link->address, &link->address_len) == 0 &&
            link->address_len > 0 && link->address_len <= sizeof link->address;
 }
 
-static bool link_equal(const struct link *a, const struct link *b) {
+bool connection_equal(const struct link *a, const struct link *b) {
     return a->fd == b->fd && a->address_len == b->address_len && memcmp(&a->address, &b->address, a->address_len) == 0;
 }
 
 static void link_end(struct link *link) {
     struct link now;
-    if (link->address_len > 0 && link_of(link->fd, &now) && link_equal(link, &now)) (void)shutdown(link->fd, SHUT_RDWR);
+    if (link->address_len > 0 && connection_of(link->fd, &now) && connection_equal(link, &now)) (void)shutdown(link->fd, SHUT_RDWR);
     *link = (struct link){ 0 };
 }
 
 bool peers_link(struct peer *peer, enum gate gate, zmq_msg_t *message) {
     struct link link, *links = peer->links[gate];
-    if (!link_of(zmq_msg_get(message, ZMQ_SRCFD), &link)) return false;   /* gone already: nothing to end later */
+    if (!connection_of(zmq_msg_get(message, ZMQ_SRCFD), &link)) return false;   /* gone already: nothing to end later */
     for (size_t i = 0; i < LINKS_PER_GATE; i++)
-        if (link_equal(&links[i], &link)) return false;
+        if (connection_equal(&links[i], &link)) return false;
     struct link *place = &links[peer->next_link[gate]];
     peer->next_link[gate] = (peer->next_link[gate] + 1) % LINKS_PER_GATE;
     link_end(place);
@@ -65,7 +64,7 @@ void peers_hang_up(struct peers *peers, uint32_t code) {
 
 void peers_end(zmq_msg_t *message) {
     struct link link;
-    if (!link_of(zmq_msg_get(message, ZMQ_SRCFD), &link)) return;
+    if (!connection_of(zmq_msg_get(message, ZMQ_SRCFD), &link)) return;
     /* the message may have waited while its descriptor went to another connection: the host at least must agree */
     const char *address = zmq_msg_gets(message, "Peer-Address");
     char host[INET6_ADDRSTRLEN] = "";

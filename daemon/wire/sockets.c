@@ -90,6 +90,7 @@ static enum lz_err open_below(struct wire *wire, const char *listen_text, struct
     enum lz_err err = zap_self_test(&wire->zap, wire->context, fail);
     if (err) return err;
     bool v6 = endpoint_is_v6(&listen);
+    wire->guard.listen_port = listen.port;
     void *sync = wire->from[SOURCE_SYNC_UP] = zmq_socket(wire->context, ZMQ_ROUTER);
     void *live_up = wire->from[SOURCE_LIVE_UP] = zmq_socket(wire->context, ZMQ_SUB);
     void *live_down = wire->live_down = zmq_socket(wire->context, ZMQ_XPUB);
@@ -228,6 +229,7 @@ void wire_dial(struct wire *wire, size_t index) {
     char text[ENDPOINT_MAX], value[2 * ENDPOINT_MAX];
     endpoint_print(endpoint, PORT_SYNC, text);
     close_above(wire);
+    wire->guard.parent_port = endpoint->port;
     if (open_above(wire, endpoint)) return;
     lz_log(LZ_ERROR, "wire.dial_failed addr=%s reason=%d", lz_log_value(lz_bytes_str(text), value, sizeof value), zmq_errno());
     close_above(wire);
@@ -307,10 +309,15 @@ static void tend_live_down(struct wire *wire) {
     if (!wire->live_down) return;
     zmq_msg_t message;
     zmq_msg_init(&message);
-    for (int i = 0; i < SUBSCRIPTIONS_MAX && zmq_msg_recv(&message, wire->live_down, ZMQ_DONTWAIT) >= 0; i++) {
+    for (int i = 0; i < SUBSCRIPTIONS_MAX; i++) {
+        if (zmq_msg_recv(&message, wire->live_down, ZMQ_DONTWAIT) < 0) {
+            wire->guard.emptied[GATE_LIVE_DOWN] = true;
+            break;
+        }
         bool multipart = drain_parts(wire->live_down, &message);
         uint32_t code = prove(wire, &message);
         if (code == 0) continue;
+        guard_took(&wire->guard, &message, zmq_msg_size(&message), code);
         struct lz_bytes bytes = lz_bytes_of(zmq_msg_data(&message), zmq_msg_size(&message));
         bool whole = !multipart && bytes.len == sizeof live_prefix && memcmp(bytes.data + 1, live_prefix, bytes.len - 1) == 0;
         if (whole && bytes.data[0] == 1) {
@@ -327,6 +334,7 @@ static void tend_live_down(struct wire *wire) {
 static void tend(struct wire *wire) {
     zap_pump(&wire->zap);
     tend_live_down(wire);
+    guard_look(&wire->guard, lz_clock_now().mono_ms, &wire->counters);
 }
 
 void wire_wait(struct wire *wire, uint64_t timeout_ms) {
@@ -336,9 +344,15 @@ void wire_wait(struct wire *wire, uint64_t timeout_ms) {
     int n = 0;
     for (size_t i = 0; i < LZ_COUNT(sockets); i++)
         if (sockets[i]) items[n++] = (zmq_pollitem_t){ .socket = sockets[i], .events = ZMQ_POLLIN };
-    /* a signal ends the wait early, and the caller looks at its clock either way */
-    (void)zmq_poll(items, n, (long)(timeout_ms < INT32_MAX ? timeout_ms : INT32_MAX));
-    tend(wire);
+    /* a signal ends the wait early, and the caller looks at its clock either way; what never becomes a message wakes nobody, so
+     * the guard looks by itself */
+    uint64_t now = lz_clock_now().mono_ms, end = timeout_ms < UINT64_MAX - now ? now + timeout_ms : UINT64_MAX;
+    for (bool more = true; more; ) {
+        uint64_t left = end > now ? end - now : 0;
+        more = zmq_poll(items, n, (long)(left < GUARD_LOOK_MS ? left : GUARD_LOOK_MS)) == 0 && left > GUARD_LOOK_MS;
+        tend(wire);
+        now = lz_clock_now().mono_ms;
+    }
 }
 
 enum taken { TAKEN, TAKEN_AND_DROPPED, TAKEN_NOTHING };
@@ -362,22 +376,33 @@ static uint32_t sender(struct wire *wire, enum source source) {
     return code;
 }
 
+static enum taken nothing(struct wire *wire, enum source source) {
+    static const size_t places[SOURCE_COUNT] = { [SOURCE_SYNC_UP] = GATE_SYNC, [SOURCE_LIVE_UP] = GATE_LIVE_UP,
+                                                 [SOURCE_SYNC_DOWN] = GATE_COUNT + GATE_SYNC, [SOURCE_LIVE_DOWN] = GATE_COUNT + GATE_LIVE_DOWN };
+    wire->guard.emptied[places[source]] = true;
+    return TAKEN_NOTHING;
+}
+
 static enum taken take(struct wire *wire, enum source source, struct packet *packet) {
     void *socket = wire->from[source];
     if (!socket) return TAKEN_NOTHING;
     if (source == SOURCE_SYNC_UP) {
-        if (zmq_msg_recv(&wire->routing_id, socket, ZMQ_DONTWAIT) < 0) return TAKEN_NOTHING;
+        if (zmq_msg_recv(&wire->routing_id, socket, ZMQ_DONTWAIT) < 0) return nothing(wire, source);
         if (!zmq_msg_more(&wire->routing_id)) return TAKEN_AND_DROPPED;
     }
     /* the proof is read from this frame: after a poll libzmq 4.3.4 leaves the routing id's without (measured) */
-    if (zmq_msg_recv(&wire->held, socket, ZMQ_DONTWAIT) < 0) return TAKEN_NOTHING;
+    if (zmq_msg_recv(&wire->held, socket, ZMQ_DONTWAIT) < 0) return nothing(wire, source);
     bool multipart = drain_parts(socket, &wire->held);
     size_t len = zmq_msg_size(&wire->held);
-    if (multipart) wire->counters.multipart++;
-    else if (len > BATCH_BYTES_MAX) wire->counters.oversized++;
-    if (multipart || len > BATCH_BYTES_MAX) return TAKEN_AND_DROPPED;
     uint32_t peer = sender(wire, source);
     if (peer == 0) return TAKEN_AND_DROPPED;
+    guard_took(&wire->guard, &wire->held, len, peer);
+    if (multipart) wire->counters.multipart++;
+    else if (len > BATCH_BYTES_MAX) wire->counters.oversized++;
+    if (multipart || len > BATCH_BYTES_MAX) {
+        lz_log(LZ_WARN, "wire.%s peer=%06" PRIu32, multipart ? "multipart" : "oversized", peer);
+        return TAKEN_AND_DROPPED;
+    }
     *packet = (struct packet){ .peer = peer, .channel = source_channel[source], .bytes = { zmq_msg_data(&wire->held), len } };
     wire->counters.received++;
     wire->counters.bytes_received += len;

@@ -47,7 +47,7 @@ enum wire_event { WIRE_NOTHING, WIRE_PARENT_CONNECTED, WIRE_PARENT_LOST, WIRE_PA
 enum wire_event wire_next_event(struct wire *wire);
 
 struct wire_counters {
-    uint64_t unknown_key, no_identity, oversized, multipart, dropped_send, received, sent, bytes_received, bytes_sent, handshakes_refused;
+    uint64_t unknown_key, no_identity, oversized, multipart, dropped_send, received, sent, bytes_received, bytes_sent, handshakes_refused, cut_off;
 };
 const struct wire_counters *wire_counters(const struct wire *wire);
 /* Whether the sync connection to the parent is up and takes one more packet. */

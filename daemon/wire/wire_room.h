@@ -1,7 +1,7 @@
 /* wire_room: what the files of this room share; nobody outside includes it.
  *
  * sockets.c owns struct wire and every TCP socket, zap.c says which keys may connect and whose a message is, peers.c
- * keeps the way back to each child, ipc.c is the control socket, keys.c the keys. */
+ * keeps the way back to each child, guard.c ends what takes too much, ipc.c is the control socket, keys.c the keys. */
 #ifndef LZ_WIRE_ROOM_H
 #define LZ_WIRE_ROOM_H
 #include "wire.h"
@@ -70,6 +70,27 @@ bool peers_link(struct peer *peer, enum gate gate, zmq_msg_t *message);
 void peers_hang_up(struct peers *peers, uint32_t code);
 /* Ends the connection that this message came by. */
 void peers_end(zmq_msg_t *message);
+/* The far end of fd; false: it is no TCP connection any more. */
+bool connection_of(int fd, struct link *link);
+bool connection_equal(const struct link *a, const struct link *b);
+
+/* ---- guard.c ---- */
+enum { GUARDED_MAX = 4096, GUARD_COUNT = 2 * GATE_COUNT, GUARD_LOOK_MS = 100 };   /* our three sockets below, and the three above */
+struct guarded {
+    struct link link;
+    uint64_t passed, taken;          /* bytes that came in up to a whole message; that whole messages took out since the last look */
+    uint32_t code;                   /* whose, as far as a message told; 0: not yet */
+};
+struct guard {
+    uint32_t listen_port, parent_port;
+    uint64_t look_ms, trim_ms;
+    bool emptied[GUARD_COUNT];       /* since the last look, the socket had nothing more to give */
+    struct guarded of[GUARDED_MAX];
+};
+/* A whole message was taken. */
+void guard_took(struct guard *guard, zmq_msg_t *message, size_t len, uint32_t code);
+/* Ends what holds too much; looks every so often, however often it is called. */
+void guard_look(struct guard *guard, uint64_t now_ms, struct wire_counters *counters);
 
 /* ---- ipc.c ---- */
 enum lz_err control_open(void **socket_p, void *context, const struct wire_options *options, struct lz_fail *fail) LZ_MUST_CHECK;
@@ -96,6 +117,7 @@ struct wire {
     void *live_down;                 /* XPUB, to all children */
     void *live_up;                   /* PUB, to the parent    */
     struct peers peers;
+    struct guard guard;
 
     void *monitor;                   /* PAIR: what happens on the DEALER */
     uint32_t monitors;               /* made so far; each has its own name */

@@ -400,6 +400,25 @@ Test(wire, multipart_on_live_up_is_dropped, .timeout = 40) {
 }
 
 /* A routing id and properties of the client's own choice do not make it another child. */
+/* No high-water mark counts the frames of one message, and no limit of size bounds it. */
+Test(wire, a_message_without_end_is_cut_off, .timeout = 40) {
+    enum { FRAMES = 2000, FRAME = 60000 };
+    struct pair pair = pair_open(true);
+    struct raw raw = raw_open(&pair, &pair.child_key, ZMQ_DEALER, 0);
+    static uint8_t bytes[FRAME] = "LZ1/";
+    const struct wire_counters *counters = wire_counters(pair.parent);
+    struct packet packet;
+    zmq_send(raw.socket, "LZ1/good", 8, 0);
+    cr_assert(next_packet(pair.parent, NULL, WITHIN_MS, &packet));
+    for (int i = 0; i < FRAMES; i++) zmq_send(raw.socket, bytes, sizeof bytes, i + 1 < FRAMES ? ZMQ_SNDMORE : 0);
+    uint64_t until = lz_clock_now().mono_ms + WITHIN_MS;
+    while (counters->cut_off == 0 && lz_clock_now().mono_ms < until) cr_assert_not(next_packet(pair.parent, NULL, 20, &packet));
+    cr_assert_gt(counters->cut_off, 0, "it goes on");
+    cr_assert_eq(counters->multipart, 0, "nothing of it came up");
+    raw_close(&raw);
+    pair_close(&pair);
+}
+
 Test(wire, a_claimed_name_is_nothing, .timeout = 40) {
     struct pair pair = pair_open(true);
     struct key other_key = key_make();
