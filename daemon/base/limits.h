@@ -44,6 +44,7 @@ enum {
     WINDOW_PUSHES        = 64,
     SEND_QUEUE_BYTES     = 8 * 1024 * 1024, /* what one turn may leave to send                       */
     WISH_KINDS_MAX       = 64,
+    REFUSED_KEPT_MAX     = 4096,          /* refused records kept as evidence against one neighbour  */
 };
 
 static_assert(RECORD_BYTES_MAX + BATCH_FILL_BYTES < BATCH_BYTES_MAX, "a batch always takes one more record");

@@ -119,7 +119,7 @@ static bool lineage_take(struct arena *arena, const Lz__Hello *m, struct hello *
     hello->lineage = arena_alloc(arena, m->n_lineage * sizeof *hello->lineage);
     if (!hello->lineage) return false;
     for (size_t i = 0; i < m->n_lineage; i++) {
-        if (!codec_epoch(m->lineage[i]->epoch, &hello->lineage[i].epoch)) return false;
+        if (!codec_epoch(m->lineage[i]->epoch, &hello->lineage[i].epoch) || epoch_none(hello->lineage[i].epoch)) return false;
         hello->lineage[i].position = m->lineage[i]->position;
         if (i && hello->lineage[i].position < hello->lineage[i - 1].position) return false;   /* positions never go back */
     }

@@ -29,7 +29,8 @@ static void status_counters(struct call *c) {
     const struct turn_counters *t = turn_counters(c->turn);
     const struct wire *wire = ctl_settings(c->ctl)->wire;
     card(c, "处理轮次", "%llu，其中写盘 %llu", (unsigned long long)t->turns, (unsigned long long)t->commits);
-    card(c, "收到报文", "%llu，其中不能读懂 %llu", (unsigned long long)t->packets, (unsigned long long)t->bad_packets);
+    card(c, "收到报文", "%llu，其中不能读懂 %llu，过频不答 %llu", (unsigned long long)t->packets, (unsigned long long)t->bad_packets,
+         (unsigned long long)t->limited);
     card(c, "收到记录", "%llu，重复 %llu，拒收 %llu，越权 %llu，冲突 %llu", (unsigned long long)t->records, (unsigned long long)t->duplicates,
          (unsigned long long)t->refused, (unsigned long long)t->forbidden, (unsigned long long)t->conflicts);
     card(c, "发现缺口", "%llu，应对方补发 %llu", (unsigned long long)t->gaps, (unsigned long long)t->fetches_served);
@@ -38,8 +39,8 @@ static void status_counters(struct call *c) {
     const struct wire_counters *w = wire_counters(wire);
     card(c, "网络收发", "收 %llu 个 %llu 字节，发 %llu 个 %llu 字节，未能发出 %llu", (unsigned long long)w->received, (unsigned long long)w->bytes_received,
          (unsigned long long)w->sent, (unsigned long long)w->bytes_sent, (unsigned long long)w->dropped_send);
-    card(c, "网络拒绝", "未登记的公钥 %llu，握手失败 %llu，过大 %llu", (unsigned long long)w->unknown_key,
-         (unsigned long long)w->handshakes_refused, (unsigned long long)w->oversized);
+    card(c, "网络拒绝", "未登记的公钥 %llu，握手失败 %llu，过大 %llu，多帧 %llu，强行断开 %llu", (unsigned long long)w->unknown_key,
+         (unsigned long long)w->handshakes_refused, (unsigned long long)w->oversized, (unsigned long long)w->multipart, (unsigned long long)w->cut_off);
 }
 
 static const char *tier_zh(uint8_t tier) {

@@ -107,6 +107,8 @@ uint64_t flow_next_due(struct flow *flow);       /* wall_ms; UINT64_MAX: nothing
 /* Makes a record of a draft and lands it. author: who at this unit; request: 16 bytes or empty. id receives its id. */
 enum lz_err flow_submit(struct flow *flow, struct record *draft, struct lz_bytes author, struct lz_bytes request, uint32_t index,
                         struct rec_id *id, struct lz_fail *fail) LZ_MUST_CHECK;
+/* Has a child's subtree a part in the problem that a move of its is on? Also when the problem is not here to tell, and for every other record. */
+bool flow_takes_part(struct flow *flow, const struct record *r, const struct child *child);
 enum land { LAND_OWN, LAND_PEER, LAND_RECLAIM };
 /* LZ_ok: it took effect. LZ_already: it had, or a newer register stands. LZ_conflict: the same id with other bytes. */
 enum lz_err flow_land(struct flow *flow, struct record *record, enum land land) LZ_MUST_CHECK;

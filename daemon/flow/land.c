@@ -51,6 +51,20 @@ static void problem_facts(struct flow *f, struct rec_id id, struct route_facts *
     facts->subject_lane = facts->escalated ? LANE_URGENT : LANE_ROUTINE;
 }
 
+/* It found the problem, or somebody else has handed it to it: what is handed on sideways is known here, since it went through here. */
+bool flow_takes_part(struct flow *f, const struct record *r, const struct child *child) {
+    if (r->kind != KIND_move || r->subject.kind != KIND_problem || child_holds(child, r->subject.origin)) return true;
+    const struct move_row *assign = move_by_name(MACHINE_PROBLEM, "assign");
+    size_t mark = arena_used(f->arena);
+    struct record subject, *moves;
+    bool part = !flow_record(f, r->subject, &subject);
+    size_t n = part ? 0 : flow_moves(f, r->subject, 0, &moves);
+    for (size_t i = 0; i < n && !part; i++)
+        part = moves[i].of.move.move == assign->number && child_holds(child, moves[i].of.move.to_unit) && !child_holds(child, moves[i].origin);
+    arena_rewind(f->arena, mark);
+    return part;
+}
+
 static bool is_problem(const struct record *r) { return (r->kind == KIND_move ? r->subject.kind : r->kind) == KIND_problem; }
 
 /* problem: what problem_facts found for its subject, when the caller has it; NULL: it is looked up. */

@@ -11,11 +11,14 @@
 static bool may_say(struct turn *t, const struct link *l, const struct record *r, enum land land) {
     /* of a directive, only the recipient it concerns and the issuer move; another's would crowd out theirs */
     if (r->kind == KIND_move && kind_is_directive(r->subject.kind) && r->origin != r->of.move.unit && r->origin != r->subject.origin) return false;
+    /* and of an emergency only its finder */
+    if (r->kind == KIND_move && r->subject.kind == KIND_emergency && r->origin != r->subject.origin) return false;
     bool own = r->origin == t->o.unit;
     const struct child *holder = roster_holding(t->o.roster, r->origin);
     if (land == LAND_RECLAIM && own) return record_seal_good(r, t->o.seal_key);      /* else a neighbour could speak as ourselves */
     if (land == LAND_RECLAIM) return l->is_parent && holder != NULL;
     if (own) return false;
+    if (!l->is_parent && holder && !flow_takes_part(t->flow, r, holder)) return false;
     if (!l->is_parent) return holder && holder->code == l->code && r->direction != DIRECTION_DOWN && r->tier > t->o.tier;
     if (holder) return false;
     /* a problem that the parent assigns to a unit here comes down though it travels up */
@@ -27,21 +30,39 @@ bool follow_may_heal(struct turn *t, const struct link *l, const struct record *
     return may_say(t, l, r, LAND_RECLAIM) || may_say(t, l, r, LAND_PEER);
 }
 
+/* Evidence is kept against a neighbour as long as it can serve a person. A kind to come is none: it is read by a later version. */
+static bool may_keep(struct turn *t, struct link *l, enum lz_err why) {
+    if (why == LZ_unknown_kind) return true;
+    if (!l->refused_counted) {
+        struct key prefix = key_u32(l->code), key = prefix;
+        struct lz_bytes v;
+        l->n_refused = 0;
+        for (; l->n_refused < REFUSED_KEPT_MAX && store_seek(t->o.store, TABLE_refused, &key, &v) && key_begins(&key, &prefix, 4); key = key_after(key))
+            l->n_refused++;
+        l->refused_counted = true;
+    }
+    if (l->n_refused == REFUSED_KEPT_MAX) return false;
+    if (++l->n_refused == REFUSED_KEPT_MAX) lz_log(LZ_ERROR, "record.refused_too_often peer=%06u kept=%d", l->code, REFUSED_KEPT_MAX);
+    return true;
+}
+
 static void put_aside(struct turn *t, struct link *l, const struct record *r, enum lz_err why, const char *text) {
     struct key key = r->origin && r->key.len <= REGISTER_KEY_MAX ? key_of(r) : key_u64(lz_hash64(0, r->envelope.data, r->envelope.len));
     /* evidence is kept where there is room for it; of what is secret, nothing */
     size_t kept = r->envelope.len <= RECORD_BYTES_MAX && !t->room.full && why != LZ_secret_refused ? r->envelope.len : 0;
     const char *name = lz_err_name(why);
     size_t n = strlen(name);
-    uint8_t *v = arena_alloc_raw(t->arena, 10 + n + kept);
-    if (!v) { store_give_up(t->o.store); return; }
-    lz_put64(v, t->now.wall_ms);
-    lz_put16(v + 8, (uint16_t)n);
-    memcpy(v + 10, name, n);                            /* NOLINT(bugprone-not-null-terminated-result): its length stands before it */
-    if (kept) memcpy(v + 10 + n, r->envelope.data, kept);
-    store_put(t->o.store, TABLE_refused, key_refused(l->code, key), lz_bytes_of(v, 10 + n + kept));
     t->counters.refused++;
     if (why == LZ_foreign_origin || why == LZ_wrong_direction) t->counters.forbidden++;
+    if (may_keep(t, l, why)) {
+        uint8_t *v = arena_alloc_raw(t->arena, 10 + n + kept);
+        if (!v) { store_give_up(t->o.store); return; }
+        lz_put64(v, t->now.wall_ms);
+        lz_put16(v + 8, (uint16_t)n);
+        memcpy(v + 10, name, n);                        /* NOLINT(bugprone-not-null-terminated-result): its length stands before it */
+        if (kept) memcpy(v + 10 + n, r->envelope.data, kept);
+        store_put(t->o.store, TABLE_refused, key_refused(l->code, key), lz_bytes_of(v, 10 + n + kept));
+    }
     char escaped[200];
     lz_log(LZ_WARN, "record.refused peer=%06u origin=%06u kind=%u reason=%s text=%s", l->code, r->origin, r->kind, name,
            lz_log_value(lz_bytes_str(text), escaped, sizeof escaped));

@@ -152,6 +152,17 @@ void link_say_hello(struct turn *t, struct link *l, bool reply) {
     l->hello_tries++;
 }
 
+/* at_ms: when as much as was taken would have been due. */
+bool link_allows(struct turn *t, uint64_t *at_ms, uint32_t every_ms, uint32_t burst) {
+    uint64_t now = t->now.mono_ms, at = *at_ms > now ? *at_ms : now;
+    if (at - now > (uint64_t)(burst - 1) * every_ms) {
+        t->counters.limited++;
+        return false;
+    }
+    *at_ms = at + every_ms;
+    return true;
+}
+
 static void refuse(struct turn *t, struct link *l, enum lz_err code, const char *text) {
     struct lz_bytes packet;
     struct refusal refusal = { code, lz_bytes_str(text) };
@@ -168,6 +179,21 @@ static bool is_clone(struct turn *t, const struct link *l, const struct hello *h
     for (size_t i = 0; i < h->n_lineage; i++)
         if (store_get(t->o.store, TABLE_left, key_left(l->code, h->lineage[i].epoch), &v)) return true;
     return false;
+}
+
+/* Would this hello make us ask everybody for our own again? Whoever sees us lose something says so until we have it back, so a claim
+ * that comes too soon after others is not lost when its hello is passed over. */
+static bool claims_loss(const struct turn *t, const struct link *l, const struct hello *h) {
+    bool all_open = true, lost = h->owes;
+    for (const struct link *other = t->links; other; other = other->next) all_open &= other->gone || other->reclaim;
+    if (all_open) return false;
+    for (size_t i = 0; i < h->n_cursors && !lost; i++) {
+        const struct cursor *at = &h->cursors[i].at;
+        if (!link_out((struct link *)(uintptr_t)l, h->cursors[i].feed) || at->position > at->seen) continue;
+        enum verdict v = peer_judge(at, t->lineage, t->n_lineage, true);
+        lost = v != VERDICT_GOOD && v != VERDICT_FRESH;
+    }
+    return lost || (h->highest_stamp > store_last_stamp(t->o.store) && stamp_wall_ms(h->highest_stamp) <= t->now.wall_ms + LZ_DAY_MS);
 }
 
 /* Their cursors tell us what we were: a cursor that our line does not explain means that we lost something. */
@@ -275,6 +301,7 @@ static void take_person(struct turn *t, struct link *l, const struct hello *h) {
 
 void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
     struct hello h;
+    if (!link_allows(t, &l->hello_at_ms, HELLO_EVERY_MS, HELLO_BURST)) return;
     if (hello_decode(t->arena, body, &h) != LZ_ok) { t->counters.bad_packets++; return; }
     if (h.version < PROTOCOL_VERSION_MIN || h.version_min > PROTOCOL_VERSION) { refuse(t, l, LZ_bad_version, "协议版本不兼容，请升级旧的一方"); return; }
     if (h.unit != l->code || h.to != t->o.unit) { refuse(t, l, LZ_foreign_origin, "对方自称的单位与登记的密钥不符"); return; }
@@ -287,6 +314,10 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
         return;
     }
     l->diverged = false;
+    if (!l->is_parent && claims_loss(t, l, &h) && !link_allows(t, &l->claim_at_ms, CLAIM_EVERY_MS, CLAIM_BURST)) {
+        lz_log(LZ_WARN, "link.claims_again peer=%06u", l->code);
+        return;
+    }
     take_stamp(t, l, h.highest_stamp);
     judge_ourselves(t, l, &h);
     judge_peer(t, l, &h);

@@ -9,6 +9,7 @@ void out_reset(struct out_feed *out, uint64_t position) {
     out->acked = out->sent = position;
     out->n_pushed = out->under_way = 0;
     out->ack_dirty = true;
+    out->fetch_at_ms = out->fetch_wait_ms = 0;
 }
 
 static bool window_open(const struct out_feed *out) {
@@ -24,7 +25,11 @@ static void pushed(struct out_feed *out, uint64_t to, size_t bytes) {
 }
 
 void publish_receipt(struct out_feed *out, uint64_t position) {
-    if (position > out->acked) { out->acked = position; out->ack_dirty = true; }
+    if (position > out->acked) {
+        out->acked = position;
+        out->ack_dirty = true;
+        out->fetch_at_ms = out->fetch_wait_ms = 0;
+    }
     size_t n = 0;
     while (n < out->n_pushed && out->pushed[n] <= position) out->under_way -= out->pushed_bytes[n++];
     memmove(out->pushed, out->pushed + n, (out->n_pushed - n) * sizeof *out->pushed);
@@ -50,6 +55,10 @@ void publish_fetch(struct turn *t, struct link *l, struct lz_bytes body) {
         return;
     }
     if (fetch.from > out->tip) { t->counters.bad_packets++; return; }
+    /* each may fill our queue to it once more: who never acknowledges waits ever longer */
+    if (t->now.mono_ms < out->fetch_at_ms) { t->counters.limited++; return; }
+    out->fetch_wait_ms = out->fetch_wait_ms == 0 ? FETCH_WAIT_MS / 2 : out->fetch_wait_ms < FETCH_WAIT_MAX_MS ? 2 * out->fetch_wait_ms : FETCH_WAIT_MAX_MS;
+    out->fetch_at_ms = t->now.mono_ms + out->fetch_wait_ms;
     out->sent = fetch.from;
     out->n_pushed = out->under_way = 0;
     t->counters.fetches_served++;

@@ -111,6 +111,8 @@ void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body) {
     struct reclaim_ask ask;
     if (reclaim_ask_decode(t->arena, body, &ask) != LZ_ok) { t->counters.bad_packets++; return; }
     if (!l->greeted || !epoch_equal(ask.answerer, store_epoch(t->o.store)) || !epoch_equal(ask.asker, l->epoch)) { link_say_hello(t, l, false); return; }
+    if (l->gave_turn != t->counters.turns) { l->gave_turn = t->counters.turns; l->gave = 0; }
+    if (l->gave++ >= RECLAIMS_A_TURN) { t->counters.limited++; return; }
     struct reclaim_answer a;
     struct lz_bytes packet;
     if (reclaim_compose(t, l, ask.asker, ask.after, &a, &packet)) turn_post(t, l->code, CHANNEL_SYNC, packet);

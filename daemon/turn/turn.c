@@ -184,6 +184,7 @@ static void forget_turn(struct turn *t) {
     t->n_outbox = t->at_outbox = 0;
     t->room_checked_ms = 0;
     for (struct link *l = t->links; l; l = l->next) {
+        l->refused_counted = false;
         if (l->greeted_turn != t->counters.turns) continue;
         l->greeted = false;
         l->hello_sent_ms = 0;

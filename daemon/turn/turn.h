@@ -114,6 +114,7 @@ size_t turn_links(struct turn *turn);
 void turn_link_view(struct turn *turn, size_t index, struct link_view *view);
 struct turn_counters {
     uint64_t turns, commits, packets, records, duplicates, refused, bad_packets, forbidden, gaps, fetches_served, batches_live, batches_repair, conflicts;
+    uint64_t limited;                /* asked more often than is answered */
 };
 const struct turn_counters *turn_counters(const struct turn *turn);
 #endif

@@ -11,6 +11,8 @@ struct out_feed {
     uint32_t pushed_bytes[WINDOW_PUSHES];
     uint32_t n_pushed, under_way;    /* bytes */
     bool ack_dirty;
+    uint64_t fetch_at_ms;            /* mono: another fetch is served from then on */
+    uint32_t fetch_wait_ms;
 };
 /* A feed of the peer that we follow. */
 struct in_feed {
@@ -50,6 +52,12 @@ struct link {
     struct key reclaim_after;
     uint64_t reclaim_asked_ms;
     uint64_t repaired_ms;            /* when we last looked for what is damaged at the peer */
+    /* what costs us more to answer than the peer to ask */
+    uint64_t hello_at_ms, claim_at_ms;
+    uint64_t gave_turn;              /* the turn of the last reclaim answers, */
+    uint32_t gave;                   /* and how many it gave */
+    uint32_t n_refused;              /* pieces of evidence kept against it, once counted */
+    bool refused_counted;
     bool walking;
     struct link_bundle bundle;
     struct in_feed in[2 * LANE_COUNT];
@@ -60,6 +68,8 @@ struct link {
     double rate_in, rate_out;
     uint64_t rate_at_ms, rate_in_from, rate_out_from;
 };
+/* How often a neighbour may say what is dear to answer: BURST at once, then one in EVERY ms. Whoever needs an answer asks again. */
+enum { HELLO_EVERY_MS = 200, HELLO_BURST = 32, CLAIM_EVERY_MS = 20000, CLAIM_BURST = 3, RECLAIMS_A_TURN = 2, FETCH_WAIT_MS = 500, FETCH_WAIT_MAX_MS = 8000 };
 enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000, CLAIM_WAIT_MS = 10000 };
 /* A whole record found under a key that it does not have. */
 struct astray {
@@ -122,6 +132,7 @@ void links_tick(struct turn *t);
 void links_states(struct turn *t);
 struct in_feed *link_in(struct link *l, struct feed_id feed);
 struct out_feed *link_out(struct link *l, struct feed_id feed);
+bool link_allows(struct turn *t, uint64_t *at_ms, uint32_t every_ms, uint32_t burst);
 void link_reason(struct link *l, const char *format, ...) LZ_PRINTF(2, 3);
 size_t wish_of(struct turn *t, uint32_t *kinds);
 bool link_has_network(const struct turn *t, const struct link *l);

@@ -12,7 +12,7 @@
 #include "history.h"
 
 enum { P = 410000, C1 = 410800, K11 = 410802, K12 = 410803, T = 410851, C2 = 410900, K21 = 410902 };
-enum { SECOND = 1000, MINUTE = 60 * SECOND, BIG_BYTES = 32000 };
+enum { SECOND = 1000, MINUTE = 60 * SECOND, BIG_BYTES = 32000, HELLO_ANSWERS_MAX = 45 };
 static const struct rec_id no_id = { 0 };
 
 /* ---- telling ------------------------------------------------------------------------------------------------------------ */
@@ -1104,6 +1104,142 @@ static void forged_own(struct world *w) {
     heal_and_check(w);
 }
 
+/* ---- an enrolled neighbour without manners ------------------------------------------------------------------------------- */
+
+/* What a city sends while a story goes on: answers to hello, and asks to be given back its own. */
+struct answered { unsigned hellos, asks, sent_bytes; };
+static bool count_answers(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes) {
+    struct answered *story = w->story;
+    enum packet_type type;
+    struct lz_bytes body;
+    if (from->code != C1 || packet_open(bytes, &type, &body, NULL) != LZ_ok) return false;
+    story->hellos += type == PACKET_HELLO && to->code == K12;
+    story->asks += type == PACKET_RECLAIM_ASK && to->code == P;
+    if (to->code == K12) story->sent_bytes += (unsigned)bytes.len;
+    return false;
+}
+
+static struct lz_bytes hello_of(struct world *w, uint32_t child, uint32_t parent, bool reply, bool owes) {
+    struct lineage_entry *line = arena_alloc(w->arena, sizeof *line);
+    struct lz_bytes packet = { 0 };
+    line->epoch = store_epoch(node_of(w, child)->store);
+    struct hello h = { .version = PROTOCOL_VERSION, .version_min = PROTOCOL_VERSION_MIN, .software = lz_bytes_str("forger"), .unit = child, .to = parent,
+                       .tier = TIER_COUNTY, .reply = reply, .owes = owes, .lineage = line, .n_lineage = 1, .wall_ms = node_now(w, node_of(w, child)).wall_ms };
+    expect(w, hello_encode(w->arena, &h, &packet) == LZ_ok, "cannot encode a hello");
+    return packet;
+}
+
+/* Hello costs the one who answers it more than the one who says it: it is answered as often as needed, not as often as said. */
+static void hello_flood(struct world *w) {
+    one_line(w);
+    struct answered story = { 0 };
+    w->story = &story;
+    w->eats = count_answers;
+    uint64_t limited = counters_at(w, C1)->limited;
+    for (int i = 0; i < 2000; i++) {
+        arena_reset(w->arena);
+        node_feed(w, node_of(w, C1), K12, CHANNEL_SYNC, hello_of(w, K12, C1, i % 4 == 3, false));
+        if (i % 4 == 0) run_for(w, 1);
+    }
+    expect(w, story.hellos <= HELLO_ANSWERS_MAX, "%u of 2000 hellos in half a second were answered", story.hellos);
+    expect(w, counters_at(w, C1)->limited >= limited + 1900, "it was not counted");
+    run_for(w, 30 * SECOND);
+    struct rec_id id = problem(w, K12);
+    run_for(w, 5 * SECOND);
+    expect(w, holds(w, C1, id) && state_at(w, C1, K12) == LINK_live, "the link does not go on");
+    heal_and_check(w);
+}
+
+/* "You lost something": believed, and after a few times not again so soon. Who has lost something is told until it has it back. */
+static void claim_flood(struct world *w) {
+    one_line(w);
+    struct answered story = { 0 };
+    w->story = &story;
+    w->eats = count_answers;
+    for (int i = 0; i < 100; i++) {
+        arena_reset(w->arena);
+        node_feed(w, node_of(w, C1), K12, CHANNEL_SYNC, hello_of(w, K12, C1, true, true));
+        run_for(w, 200);
+    }
+    expect(w, story.asks > 0 && story.asks <= 12, "the city asked the province %u times in 20 seconds", story.asks);
+    run_for(w, 30 * SECOND);
+    (void)order(w, C1, K12);
+    run_for(w, 5 * SECOND);
+    expect(w, state_at(w, C1, P) == LINK_live && state_at(w, C1, K12) == LINK_live, "the links do not go on");
+    heal_and_check(w);
+}
+
+/* A fetch sends again what was sent: who never acknowledges is sent the same ever more seldom. */
+static void fetch_flood(struct world *w) {
+    one_line(w);
+    for (int i = 0; i < 20; i++) { (void)order(w, C1, K12); (void)big_problem(w, C1); }
+    run_for(w, 10 * SECOND);
+    struct answered story = { 0 };
+    w->story = &story;
+    w->eats = count_answers;
+    for (int i = 0; i < 1000; i++) {
+        struct fetch fetch = { { K12, LANE_URGENT }, store_epoch(node_of(w, C1)->store), 0 };
+        struct lz_bytes packet = { 0 };
+        arena_reset(w->arena);
+        expect(w, fetch_encode(w->arena, &fetch, &packet) == LZ_ok, "cannot encode a fetch");
+        node_feed(w, node_of(w, C1), K12, CHANNEL_SYNC, packet);
+        run_for(w, 10);
+    }
+    expect(w, counters_at(w, C1)->fetches_served < 20, "%llu of 1000 fetches in 10 seconds were served", (unsigned long long)counters_at(w,
+        C1)->fetches_served);
+    expect(w, counters_at(w, C1)->limited > 900, "it was not counted");
+    heal_and_check(w);
+}
+
+/* A county acts on its sibling's problem: not its own. When the city has handed it the problem, it is. */
+static void others_problem(struct world *w) {
+    whole_tree(w);
+    struct rec_id id = problem(w, K12);
+    run_for(w, 5 * SECOND);
+    struct record r = { .kind = KIND_move, .origin = K11, .tier = TIER_COUNTY, .subject = id };
+    r.of.move = (struct move){ .move = move_by_name(MACHINE_PROBLEM, "escalate")->number, .text = lz_bytes_str("假"), .to_unit = C1 };
+    struct rec_id forged = plant(w, K11, &r, 0, (struct feed_id){ SCOPE_UP, LANE_ROUTINE }, false);
+    run_for(w, 10 * SECOND);
+    expect(w, !has_id(w, C1, forged), "a county acted on its sibling's problem");
+    expect(w, refused_at(w, C1, K11, "foreign_origin", NULL) == 1, "it is not in `refused`");
+    (void)act(w, K12, id, "escalate", 0);
+    run_for(w, 5 * SECOND);
+    (void)act(w, C1, id, "accept", 0);
+    (void)act(w, C1, id, "assign", K11);
+    run_for(w, 10 * SECOND);
+    struct rec_id handled = act(w, K11, id, "handle", 0);
+    run_for(w, 10 * SECOND);
+    expect(w, holds(w, C1, handled) && holds(w, K12, handled), "a county that was handed the problem may not act on it");
+}
+
+/* Evidence against one neighbour does not fill the store of all. */
+static void evidence_ends(struct world *w) {
+    whole_tree(w);
+    enum { MANY = REFUSED_KEPT_MAX + 200, A_BATCH = 100 };
+    uint64_t refused = counters_at(w, C1)->refused;
+    for (unsigned i = 0; i < MANY / A_BATCH; i++) {
+        struct lz_bytes list[A_BATCH], packet = { 0 };
+        arena_reset(w->arena);
+        for (unsigned k = 0; k < A_BATCH; k++) {
+            struct record r = { .kind = KIND_problem, .origin = K12, .tier = TIER_COUNTY, .stamp = 1 + i * A_BATCH + k, .epoch = 1, .lane = LANE_ROUTINE,
+                                .direction = DIRECTION_UP, .reach = REACH_PARENT };
+            r.of.problem.title = lz_bytes_str("假");
+            expect(w, record_encode(w->arena, &r, NULL) == LZ_ok, "cannot encode");
+            list[k] = r.envelope;
+        }
+        uint64_t from = 1000 + i * A_BATCH;
+        struct batch b = { .feed = { SCOPE_UP, LANE_BULK }, .epoch = store_epoch(node_of(w, K11)->store), .from = i ? from : 0, .to = from + A_BATCH,
+                           .seen = from + A_BATCH, .tip = from + A_BATCH, .envelopes = list, .n_envelopes = A_BATCH };
+        expect(w, batch_encode(w->arena, &b, &packet) == LZ_ok, "cannot encode a batch");
+        node_feed(w, node_of(w, C1), K11, CHANNEL_SYNC, packet);
+    }
+    expect(w, counters_at(w, C1)->refused == refused + MANY / A_BATCH * A_BATCH, "not all were counted");
+    expect(w, refused_at(w, C1, K11, "foreign_origin", NULL) == REFUSED_KEPT_MAX, "%zu are kept", refused_at(w, C1, K11, "foreign_origin", NULL));
+    node_down(w, node_of(w, C1), 100);
+    run_for(w, 5 * SECOND);
+    expect(w, state_at(w, C1, K12) == LINK_live, "the sibling's link does not go on");
+}
+
 /* What an older program could only carry or had to refuse is tried again at the next start, and then has its effect. */
 static void tried_again(struct world *w) {
     one_line(w);
@@ -1263,6 +1399,11 @@ static const struct scenario scenarios[] = {
     { "conflict", conflict, false },
     { "unknown_kind", unknown_kind, false },
     { "forged_own", forged_own, false },
+    { "hello_flood", hello_flood, false },
+    { "claim_flood", claim_flood, false },
+    { "fetch_flood", fetch_flood, false },
+    { "others_problem", others_problem, false },
+    { "evidence_ends", evidence_ends, false },
     { "tried_again", tried_again, false },
     { "deadline_escalates", deadline_escalates, false },
     { "deadline_urges", deadline_urges, false },

@@ -626,6 +626,23 @@ Test(follow, of_a_siblings_feed_is_refused) {
     arena_destroy(&own);
 }
 
+Test(follow, keeps_so_much_evidence_against_one_neighbour_and_no_more) {
+    three();
+    struct arena *own = arena_create(1 << 20);
+    struct feed_id up = { SCOPE_UP, LANE_ROUTINE };
+    uint64_t refused = turn_counters(city->turn)->refused;
+    for (uint64_t i = 0; i < REFUSED_KEPT_MAX + 5; i++) {
+        struct record r = a_record(KIND_problem, B, TIER_COUNTY);       /* a speaks for its sibling */
+        r.stamp = 1000 + i;
+        feed_bytes(city, A, CHANNEL_SYNC, batch_of(own, a, up, cursor_at(city, A, up), &r));
+        n_parcels = 0;
+        arena_reset(own);
+    }
+    cr_assert_eq(turn_counters(city->turn)->refused, refused + REFUSED_KEPT_MAX + 5, "each is counted");
+    cr_assert_eq(entries(city, TABLE_refused), REFUSED_KEPT_MAX);
+    arena_destroy(&own);
+}
+
 Test(follow, of_another_epoch_asks_for_a_hello) {
     three();
     struct arena *own = arena_create(1 << 20);
