@@ -398,9 +398,10 @@ bool turn_wants_dial(struct turn *t, size_t *endpoint) {
     return true;
 }
 
-/* An endpoint that gives no hello within a few seconds gives way to the next of the list; one alone is left to ZeroMQ. */
+/* An endpoint that gives no hello within a few seconds gives way to the next of the list; one alone is dialled anew: libzmq makes no
+ * connection again that ended by what is no CURVE, as one flipped bit on the way is. */
 static void dial_next(struct turn *t, struct link *l) {
-    if (l->greeted || t->o.n_parent_endpoints < 2) return;
+    if (l->greeted || t->o.n_parent_endpoints == 0) return;
     uint64_t patience = 5000 + turn_random(t, 1000) + (t->dial_rounds > 5 ? 10000 : t->dial_rounds * 1000);
     if (t->now.mono_ms < t->dialled_ms + patience) return;
     t->endpoint = (t->endpoint + 1) % t->o.n_parent_endpoints;

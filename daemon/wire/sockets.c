@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum { LIVE_HWM = 256, SYNC_HWM = 256, SYNC_HWM_PARENT = 1024, BACKLOG = 1024 };
-enum { STREAK_MAX = 16, DROPS_MAX = 256, SUBSCRIPTIONS_MAX = 64 };
+enum { REOPEN_MS = 10000, STREAK_MAX = 16, DROPS_MAX = 256, SUBSCRIPTIONS_MAX = 64 };
 enum { PORT_SYNC = 0, PORT_LIVE_UP = 1, PORT_LIVE_DOWN = 2, PORT_MAX = 65535 - PORT_LIVE_DOWN };
 enum { HEARTBEAT_TTL_MAX = 6553599 };         /* libzmq's own limit */
 static const char live_prefix[] = "LZ1/";
@@ -165,12 +165,16 @@ static void close_socket(void **socket_p) {
     *socket_p = NULL;
 }
 
+static void close_watched(void **socket_p, void **monitor_p) {
+    if (*socket_p) (void)zmq_socket_monitor(*socket_p, NULL, 0);
+    close_socket(monitor_p);
+    close_socket(socket_p);
+}
+
 static void close_above(struct wire *wire) {
-    if (wire->from[SOURCE_SYNC_DOWN]) (void)zmq_socket_monitor(wire->from[SOURCE_SYNC_DOWN], NULL, 0);
-    close_socket(&wire->monitor);
-    close_socket(&wire->from[SOURCE_SYNC_DOWN]);
-    close_socket(&wire->from[SOURCE_LIVE_DOWN]);
-    close_socket(&wire->live_up);
+    close_watched(&wire->from[SOURCE_SYNC_DOWN], &wire->monitor);
+    close_watched(&wire->live_up, &wire->watches[0].monitor);
+    close_watched(&wire->from[SOURCE_LIVE_DOWN], &wire->watches[1].monitor);
     wire->connected = wire->shaken = false;
 }
 
@@ -195,14 +199,14 @@ void wire_close(struct wire **wire_p) {
 
 /* ---- the child's side ---- */
 
-static bool open_monitor(struct wire *wire, void *sync) {
+static bool open_monitor(struct wire *wire, void *socket, void **monitor_p) {
     char name[64];                   /* a new one each time: the old one's end is not waited for */
     (void)snprintf(name, sizeof name, "inproc://wire.monitor.%" PRIu32, wire->monitors++);
     const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
                        ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-    if (zmq_socket_monitor(sync, name, events) != 0) return false;
-    wire->monitor = zmq_socket(wire->context, ZMQ_PAIR);
-    return wire->monitor && set_int(wire->monitor, ZMQ_LINGER, 0) && zmq_connect(wire->monitor, name) == 0;
+    if (zmq_socket_monitor(socket, name, events) != 0) return false;
+    *monitor_p = zmq_socket(wire->context, ZMQ_PAIR);
+    return *monitor_p && set_int(*monitor_p, ZMQ_LINGER, 0) && zmq_connect(*monitor_p, name) == 0;
 }
 
 static bool connect_at(void *socket, const struct endpoint *endpoint, uint32_t offset) {
@@ -211,16 +215,26 @@ static bool connect_at(void *socket, const struct endpoint *endpoint, uint32_t o
     return zmq_connect(socket, text) == 0;
 }
 
+/* IMMEDIATE: with no connection nothing queues up, to come out stale when there is one again. */
+static bool open_live_up(struct wire *wire, const struct endpoint *endpoint) {
+    void *socket = wire->live_up = zmq_socket(wire->context, ZMQ_PUB);
+    wire->watches[0].down_ms = lz_clock_now().mono_ms | 1;
+    return socket && set_client(wire, socket, LIVE_HWM, endpoint_is_v6(endpoint)) && set_int(socket, ZMQ_IMMEDIATE, 1) &&
+           open_monitor(wire, socket, &wire->watches[0].monitor) && connect_at(socket, endpoint, PORT_LIVE_UP);
+}
+
+static bool open_live_down(struct wire *wire, const struct endpoint *endpoint) {
+    void *socket = wire->from[SOURCE_LIVE_DOWN] = zmq_socket(wire->context, ZMQ_SUB);
+    wire->watches[1].down_ms = lz_clock_now().mono_ms | 1;
+    return socket && set_client(wire, socket, LIVE_HWM, endpoint_is_v6(endpoint)) && subscribe(socket) &&
+           open_monitor(wire, socket, &wire->watches[1].monitor) && connect_at(socket, endpoint, PORT_LIVE_DOWN);
+}
+
 static bool open_above(struct wire *wire, const struct endpoint *endpoint) {
-    bool v6 = endpoint_is_v6(endpoint);
     void *sync = wire->from[SOURCE_SYNC_DOWN] = zmq_socket(wire->context, ZMQ_DEALER);
-    void *live_down = wire->from[SOURCE_LIVE_DOWN] = zmq_socket(wire->context, ZMQ_SUB);
-    void *live_up = wire->live_up = zmq_socket(wire->context, ZMQ_PUB);
-    /* IMMEDIATE: with no connection nothing queues up, to come out stale when there is one again */
-    return sync && live_down && live_up && set_client(wire, sync, SYNC_HWM, v6) && set_client(wire, live_down, LIVE_HWM, v6) &&
-           set_client(wire, live_up, LIVE_HWM, v6) && set_int(sync, ZMQ_IMMEDIATE, 1) && set_int(live_up, ZMQ_IMMEDIATE, 1) &&
-           subscribe(live_down) && open_monitor(wire, sync) && connect_at(sync, endpoint, PORT_SYNC) &&
-           connect_at(live_up, endpoint, PORT_LIVE_UP) && connect_at(live_down, endpoint, PORT_LIVE_DOWN);
+    return sync && set_client(wire, sync, SYNC_HWM, endpoint_is_v6(endpoint)) && set_int(sync, ZMQ_IMMEDIATE, 1) &&
+           open_monitor(wire, sync, &wire->monitor) && connect_at(sync, endpoint, PORT_SYNC) && open_live_up(wire, endpoint) &&
+           open_live_down(wire, endpoint);
 }
 
 void wire_dial(struct wire *wire, size_t index) {
@@ -230,6 +244,7 @@ void wire_dial(struct wire *wire, size_t index) {
     endpoint_print(endpoint, PORT_SYNC, text);
     close_above(wire);
     wire->guard.parent_port = endpoint->port;
+    wire->dialled = *endpoint;
     if (open_above(wire, endpoint)) return;
     lz_log(LZ_ERROR, "wire.dial_failed addr=%s reason=%d", lz_log_value(lz_bytes_str(text), value, sizeof value), zmq_errno());
     close_above(wire);
@@ -239,13 +254,13 @@ void wire_hang_up(struct wire *wire, uint32_t child) { peers_hang_up(&wire->peer
 
 /* ---- what happens on the way to the parent ---- */
 
-static bool monitor_read(struct wire *wire, uint16_t *event, uint32_t *value) {
+static bool monitor_read(void *monitor, uint16_t *event, uint32_t *value) {
     uint8_t frame[6];                /* event and value, in the machine's byte order; the address frame follows */
-    if (!wire->monitor || zmq_recv(wire->monitor, frame, sizeof frame, ZMQ_DONTWAIT) != (int)sizeof frame) return false;
+    if (!monitor || zmq_recv(monitor, frame, sizeof frame, ZMQ_DONTWAIT) != (int)sizeof frame) return false;
     memcpy(event, frame, sizeof *event);
     memcpy(value, frame + sizeof *event, sizeof *value);
     uint8_t address[ENDPOINT_MAX];
-    (void)zmq_recv(wire->monitor, address, sizeof address, ZMQ_DONTWAIT);
+    (void)zmq_recv(monitor, address, sizeof address, ZMQ_DONTWAIT);
     return true;
 }
 
@@ -272,11 +287,30 @@ static enum wire_event monitor_judge(struct wire *wire, uint16_t event, uint32_t
 enum wire_event wire_next_event(struct wire *wire) {
     uint16_t event;
     uint32_t value;
-    while (monitor_read(wire, &event, &value)) {
+    while (monitor_read(wire->monitor, &event, &value)) {
         enum wire_event told = monitor_judge(wire, event, value);
         if (told != WIRE_NOTHING) return told;
     }
     return WIRE_NOTHING;
+}
+
+/* A connection that ended by something that is no ZMTP, or no CURVE, is not made again by libzmq: whoever flips one bit on the way
+ * would end the live channel for good. So a live socket that stays down while the sync connection is up is made anew; the sync
+ * connection itself is dialled again by the turn. */
+static void tend_watches(struct wire *wire, uint64_t now_ms) {
+    for (size_t i = 0; i < LZ_COUNT(wire->watches); i++) {
+        struct watch *watch = &wire->watches[i];
+        uint16_t event;
+        uint32_t value;
+        while (monitor_read(watch->monitor, &event, &value)) {
+            if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) watch->down_ms = 0;
+            else if (watch->down_ms == 0 && event != ZMQ_EVENT_CONNECTED) watch->down_ms = now_ms | 1;
+        }
+        if (!watch->monitor || !wire->shaken || watch->down_ms == 0 || now_ms < watch->down_ms + REOPEN_MS) continue;
+        lz_log(LZ_WARN, "wire.live_again socket=%s", i == 0 ? "up" : "down");
+        close_watched(i == 0 ? &wire->live_up : &wire->from[SOURCE_LIVE_DOWN], &watch->monitor);
+        if (!(i == 0 ? open_live_up(wire, &wire->dialled) : open_live_down(wire, &wire->dialled))) lz_log(LZ_ERROR, "wire.live_failed reason=%d", zmq_errno());
+    }
 }
 
 /* ---- receiving ---- */
@@ -334,7 +368,9 @@ static void tend_live_down(struct wire *wire) {
 static void tend(struct wire *wire) {
     zap_pump(&wire->zap);
     tend_live_down(wire);
-    guard_look(&wire->guard, lz_clock_now().mono_ms, &wire->counters);
+    uint64_t now_ms = lz_clock_now().mono_ms;
+    guard_look(&wire->guard, now_ms, &wire->counters);
+    tend_watches(wire, now_ms);
 }
 
 void wire_wait(struct wire *wire, uint64_t timeout_ms) {

@@ -111,6 +111,7 @@ struct wire {
     uint32_t parent;
     struct endpoint parent_endpoints[PARENT_ENDPOINTS_MAX];
     size_t n_parent_endpoints;
+    struct endpoint dialled;
     int heartbeat_ms, heartbeat_timeout_ms, handshake_ms, reconnect_ms, reconnect_max_ms, connect_timeout_ms;
 
     void *from[SOURCE_COUNT];        /* ROUTER, SUB below us; DEALER, SUB towards the parent; NULL: not there */
@@ -120,6 +121,7 @@ struct wire {
     struct guard guard;
 
     void *monitor;                   /* PAIR: what happens on the DEALER */
+    struct watch { void *monitor; uint64_t down_ms; } watches[2];    /* the same of live up and live down; down_ms: not shaken since; 0: it is */
     uint32_t monitors;               /* made so far; each has its own name */
     bool connected, shaken;          /* the DEALER's TCP connection, and its handshake */
 
