@@ -5,6 +5,7 @@
 export LC_ALL=C.UTF-8
 tree_data=$(cd "$(dirname "${BASH_SOURCE[0]}")/data" && pwd)
 declare -A tree_pid tree_key tree_port tree_parent
+declare -A tree_inside    # UNIT: words before the daemon's, such as `ip netns exec NAME`; they must become the daemon
 tree_next_port=$((20000 + $$ % 3000 * 4))
 
 tree_begin() { # NAME BUILD
@@ -51,7 +52,8 @@ tree_node() {
     "$tree_build/linzhangd" -n "$dir/conf.ini" >/dev/null
 }
 tree_start() { # UNIT; returns when it answers
-    "$tree_build/linzhangd" "$tree_work/$1/conf.ini" 2>>"$tree_work/$1/log" </dev/null &
+    # shellcheck disable=SC2086  # words
+    ${tree_inside[$1]:-} "$tree_build/linzhangd" "$tree_work/$1/conf.ini" 2>>"$tree_work/$1/log" </dev/null &
     tree_pid[$1]=$!
     local i
     for i in $(seq 200); do ctl "$1" status >/dev/null 2>&1 && return 0; sleep 0.05; done

@@ -1,6 +1,6 @@
 /* clerks: everybody who works with the daemons at once, and remembers what they were told.
  *
- *   clerks SEED WORK LEDGER [-p PAUSE_MS] [-b DRAFTS] [-x TEXT_BYTES] [-o OPS] UNIT...
+ *   clerks SEED WORK LEDGER [-p PAUSE_MS] [-b DRAFTS] [-x TEXT_BYTES] [-o OPS] [-t TASK] UNIT...
  *
  * A clerk for each UNIT (named twice: two clerks there) speaks to WORK/UNIT/ctl: counties report progress, problems and fires and sign
  * what comes down; cities and the province issue and rule. An ask that is not answered goes again with the request id
@@ -8,7 +8,8 @@
  * gets a line per answer, written before the next ask goes out:
  *   ok UNIT REQUEST INDEX ID      part UNIT REQUEST INDEX CODE (one draft refused)      no UNIT REQUEST CODE (all refused)
  * SIGTERM: nothing new is asked, what is under way is asked until it is answered (at most two minutes). SIGUSR1 and SIGUSR2: a rest, and on again.
- * Last line: what was asked. Exit 1 when an ask stayed without an answer. OPS: only these letters (see `acts`); all without it. */
+ * Last line: what was asked. Exit 1 when an ask stayed without an answer. OPS: only these letters (see `acts`).
+ * TASK: one that every county has signed already. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -180,7 +181,7 @@ static bool of_county(struct clerk *c) {
     if (only[0] && !strchr(only, act)) act = only[draw(c, strlen(only))];
     const struct subject *task = pick(c, &tasks);
     bool has = false;
-    for (size_t i = 0; i < signed_tasks.n; i++) has |= signed_tasks.s[i].holder == c->unit;
+    for (size_t i = 0; i < signed_tasks.n; i++) has |= signed_tasks.s[i].all || signed_tasks.s[i].holder == c->unit;
     if (act == 'P' && !has) return ask_move(c, 'T', "sign", task, NULL, 0);
     switch (act) {
     case 'P': return ask_progress(c);
@@ -331,6 +332,13 @@ static void add_clerk(const char *work_dir, const char *code, uint64_t seed) {
     c->random = ((seed * 1000003 + c->unit) * 61 + n_clerks) * 0x9E3779B97F4A7C15ull | 1;
 }
 
+static void know_task(const char *text) {
+    struct rec_id id;
+    bool whole;
+    if (!rec_id_parse(text, &id, &whole) || !whole) die(text);
+    remember(&signed_tasks, id, 0, true);
+}
+
 static size_t at_work(void) {
     size_t n = 0;
     for (size_t i = 0; i < n_clerks; i++) n += clerks[i].busy;
@@ -348,14 +356,15 @@ static int report(void) {
 
 int main(int argc, char **argv) {
     int option;
-    if (argc < 5) { fprintf(stderr, "clerks SEED WORK LEDGER [-p PAUSE_MS] [-b DRAFTS] [-x TEXT_BYTES] [-o OPS] UNIT...\n"); return 2; }
+    if (argc < 5) { fprintf(stderr, "clerks SEED WORK LEDGER [-p PAUSE_MS] [-b DRAFTS] [-x TEXT_BYTES] [-o OPS] [-t TASK] UNIT...\n"); return 2; }
     uint64_t seed = strtoull(argv[1], NULL, 10), end_ms = 0;
     optind = 4;
-    while ((option = getopt(argc, argv, "p:b:x:o:")) != -1) {
+    while ((option = getopt(argc, argv, "p:b:x:o:t:")) != -1) {
         if (option == 'p') pause_ms = strtoull(optarg, NULL, 10);
         else if (option == 'b') batch = strtoull(optarg, NULL, 10);
         else if (option == 'x') text_bytes = strtoull(optarg, NULL, 10);
         else if (option == 'o') only = optarg;
+        else if (option == 't') know_task(optarg);
         else return 2;
     }
     if (batch < 1 || batch > DRAFTS_MAX) die("-b");
