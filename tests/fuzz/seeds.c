@@ -89,6 +89,8 @@ static void programs(void) {
         write_seed("session", name, head, sizeof head, choices(i, 60 + 20 * i, 10));
         write_seed("print", name, head, 1, choices(i + 100, 20 + 10 * i, 50));
         write_seed("zap", name, "", 0, choices(i + 200, 4 + 2 * i, 50));
+        uint8_t bundle[] = { (uint8_t)(i % 8), (uint8_t)(i / 8), 0, 3, 0, 4 };
+        write_seed("bundle", name, bundle, sizeof bundle, choices(i + 300, 10 + 20 * i, 50));
     }
     /* a new store: the parent greets, and gives back a record in our name that we never wrote */
     const uint8_t forged[] = { 0, 0xff, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0xff, 1, 0, 0, 0 };
