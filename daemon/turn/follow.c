@@ -6,6 +6,38 @@
 
 /* ---- who may say what -------------------------------------------------------------------------------------------------- */
 
+/* Is a unit above us? By the divisions, and by whom we have as our parent; where these know nothing of our own line, we cannot tell. */
+static bool is_above(const struct turn *t, uint32_t unit) {
+    const uint32_t from[] = { t->o.parent, t->o.unit };
+    bool whole = false;
+    for (size_t i = 0; i < LZ_COUNT(from); i++)
+        for (const struct unit *u = units_find(t->o.units, from[i]); u; u = u->parent ? units_find(t->o.units, u->parent) : NULL) {
+            if (u->code == unit) return unit != t->o.unit;
+            whole |= u->parent == 0;
+        }
+    return unit == t->o.parent || (!whole && !units_find(t->o.units, unit));
+}
+
+/* Is it for us or somebody below? A unit that the divisions do not know may be one that will be enrolled. */
+static bool is_for_here(const struct turn *t, const struct record *r) {
+    if (r->target_all || record_targets_unit(r, t->o.unit)) return true;
+    for (size_t i = 0; i < r->n_targets; i++) {
+        const struct unit *u = units_find(t->o.units, r->targets[i]);
+        if (!u || roster_holding(t->o.roster, r->targets[i])) return true;
+        for (; u && u->parent; u = units_find(t->o.units, u->parent))
+            if (u->parent == t->o.unit) return true;
+    }
+    return false;
+}
+
+/* What the parent says of directives: issued above us for somebody here, and ruled on by the issuer. Whether the issuer said it can only
+ * be known when orders are signed. */
+static bool is_order_from_above(const struct turn *t, const struct record *r) {
+    if (kind_is_directive(r->kind)) return r->tier < t->o.tier && is_above(t, r->origin) && is_for_here(t, r);
+    if (r->kind != KIND_move || !kind_is_directive(r->subject.kind)) return true;
+    return r->tier < t->o.tier && r->origin == r->subject.origin && is_above(t, r->origin);
+}
+
 /* From a child: what its subtree says, upward. From the parent: what stands outside our subtree, downward. Only a reclaim
  * answer may bring one's own records from a child, or one's own and one's subtree's from the parent. */
 static bool may_say(struct turn *t, const struct link *l, const struct record *r, enum land land) {
@@ -20,7 +52,7 @@ static bool may_say(struct turn *t, const struct link *l, const struct record *r
     if (own) return false;
     if (!l->is_parent && holder && !flow_takes_part(t->flow, r, holder)) return false;
     if (!l->is_parent) return holder && holder->code == l->code && r->direction != DIRECTION_DOWN && r->tier > t->o.tier;
-    if (holder) return false;
+    if (holder || !is_order_from_above(t, r)) return false;
     /* a problem that the parent assigns to a unit here comes down though it travels up */
     return r->direction != DIRECTION_UP || r->kind == KIND_problem;
 }

@@ -1212,6 +1212,35 @@ static void others_problem(struct world *w) {
     expect(w, holds(w, C1, handled) && holds(w, K12, handled), "a county that was handed the problem may not act on it");
 }
 
+/* A city forges orders downward. From another city, from below, for others: refused. In the province's name and for this county: that
+ * waits for signatures, and here it says so. */
+static void forged_orders(struct world *w) {
+    whole_tree(w);
+    static const struct { uint32_t origin; uint8_t tier; uint32_t to; bool refused; } orders[] = {
+        { C2, TIER_CITY, K12, true }, { K21, TIER_CITY, K12, true }, { P, TIER_COUNTY, K12, true }, { P, TIER_PROVINCE, K11, true },
+        { P, TIER_PROVINCE, C2, true }, { P, TIER_PROVINCE, K12, false },
+    };
+    size_t refused = 0;
+    for (size_t i = 0; i < LZ_COUNT(orders); i++) {
+        uint32_t targets[1] = { orders[i].to };
+        struct record d = { .kind = KIND_general_order, .origin = orders[i].origin, .tier = orders[i].tier, .targets = targets, .n_targets = 1 };
+        d.of.directive.title = lz_bytes_str("假");
+        struct rec_id id = plant(w, C1, &d, 0, (struct feed_id){ K12, LANE_URGENT }, false);
+        run_for(w, 5 * SECOND);
+        refused += orders[i].refused;
+        expect(w, has_id(w, K12, id) != orders[i].refused, "order %zu", i);
+        expect(w, refused_at(w, K12, C1, "foreign_origin", NULL) == refused, "order %zu is not in `refused`", i);
+    }
+    struct rec_id own = order(w, P, K12);
+    struct record r = { .kind = KIND_move, .origin = C1, .tier = TIER_CITY, .subject = own };
+    r.of.move = (struct move){ .move = move_by_name(MACHINE_HANDLING, "withdraw")->number, .unit = K12, .text = lz_bytes_str("假") };
+    run_for(w, 5 * SECOND);
+    struct rec_id ruling = plant(w, C1, &r, 0, (struct feed_id){ K12, LANE_URGENT }, false);
+    run_for(w, 5 * SECOND);
+    expect(w, holds(w, K12, own) && !has_id(w, K12, ruling), "a city ruled on the province's order");
+    expect(w, state_at(w, K12, C1) == LINK_live, "the link does not go on");
+}
+
 /* Evidence against one neighbour does not fill the store of all. */
 static void evidence_ends(struct world *w) {
     whole_tree(w);
@@ -1404,6 +1433,7 @@ static const struct scenario scenarios[] = {
     { "fetch_flood", fetch_flood, false },
     { "others_problem", others_problem, false },
     { "evidence_ends", evidence_ends, false },
+    { "forged_orders", forged_orders, false },
     { "tried_again", tried_again, false },
     { "deadline_escalates", deadline_escalates, false },
     { "deadline_urges", deadline_urges, false },
