@@ -78,7 +78,11 @@ static enum lz_err load_holidays(void *context, const char *path, struct lz_fail
 
 static enum lz_err load_roster(struct daemon *d, struct lz_fail *fail) {
     struct lz_bytes text;
-    if (!d->config.keys_children[0]) return LZ_ok;
+    const char *path = d->config.keys_children;
+    struct stat st;
+    if (!path[0]) return LZ_ok;
+    if (stat(path, &st) == 0 && (st.st_mode & S_IWOTH))          /* whoever writes there enrols a key of his own */
+        return lz_refuse(fail, LZ_bad_config, "下级登记文件 %s 任何人都能改动；请执行 chmod 640 %s", path, path);
     enum lz_err err = read_file(d->config.keys_children, true, &text, fail);
     struct lz_fail why = { 0 };
     if (err == LZ_ok && text.len && (err = roster_load(d->roster, text, &why)) != LZ_ok)
@@ -87,14 +91,26 @@ static enum lz_err load_roster(struct daemon *d, struct lz_fail *fail) {
     return err;
 }
 
+/* Whoever can put another file in its place speaks for the unit, too. */
+static bool may_be_replaced(const char *path) {
+    char dir[PATH_MAX];
+    struct stat st;
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    return stat(dir[0] ? dir : "/", &st) != 0 || ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX));
+}
+
 /* The secret key speaks for the unit: whoever else can read it could too. */
 static enum lz_err load_secret(struct daemon *d, struct lz_fail *fail) {
     const char *path = d->config.keys_secret;
     struct stat st;
     struct lz_bytes text;
-    if (stat(path, &st) != 0) return lz_refuse(fail, LZ_bad_key, "没有私钥文件 %s；请执行 linzhangctl keygen %s 生成", path, path);
+    if (lstat(path, &st) != 0) return lz_refuse(fail, LZ_bad_key, "没有私钥文件 %s；请执行 linzhangctl keygen %s 生成", path, path);
+    if (S_ISLNK(st.st_mode)) return lz_refuse(fail, LZ_bad_key, "私钥 %s 是符号链接；请直接写私钥文件的路径", path);
+    if (!S_ISREG(st.st_mode)) return lz_refuse(fail, LZ_bad_key, "私钥 %s 不是普通文件", path);
     if (st.st_mode & 077) return lz_refuse(fail, LZ_bad_key, "私钥文件 %s 的权限是 %04o，别人可以读到；请执行 chmod 600 %s", path, st.st_mode & 0777, path);
     if (st.st_uid != geteuid() && geteuid() != 0) return lz_refuse(fail, LZ_bad_key, "私钥文件 %s 不属于运行本程序的用户", path);
+    if (may_be_replaced(path)) return lz_refuse(fail, LZ_bad_key, "私钥文件 %s 所在的目录任何人都能改动；请执行 chmod o-w", path);
     enum lz_err err = read_file(path, false, &text, fail);
     if (err != LZ_ok) return err;
     char key[KEY_TEXT] = { 0 };
@@ -322,7 +338,9 @@ static int usage(FILE *out) {
 }
 
 static int refused(const struct lz_fail *fail) {
-    fprintf(stderr, "linzhangd：%s（%s）\n", fail->text, lz_err_name(fail->code));
+    char text[2 * sizeof fail->text];                                          /* it may quote a path or a file: nothing that a terminal obeys */
+    (void)lz_text_clip(lz_bytes_str(fail->text), SIZE_MAX, text, sizeof text);
+    fprintf(stderr, "linzhangd：%s（%s）\n", text, lz_err_name(fail->code));
     return 1;
 }
 
