@@ -1,6 +1,7 @@
 /* ledger: what was acknowledged against what the closed stores hold, record by record.
  *
- *   ledger LEDGER WORK [-w] UNIT...     the daemons are stopped; WORK/UNIT/store is each one's store; -w: the province wishes for progress
+ *   ledger LEDGER WORK [-w] [-d] UNIT...     the daemons are stopped; WORK/UNIT/store is each one's store
+ *   -w: the province wishes for progress; -d: clocks were set, so that deadlines passed and daemons urged and escalated by themselves
  *
  * Knows the rules of where a record must be, and nothing of how it gets there:
  *   - what was answered `ok` is at its origin under that request, once; what was refused, or never asked, is not there;
@@ -26,15 +27,15 @@ struct item {
     uint32_t targets[16];
     size_t n_targets;
     uint32_t top;                        /* of a problem: the highest unit it was escalated to */
-    uint8_t *receipts;                   /* of a directive: two for each unit, delivered and started */
+    uint8_t *receipts;                   /* of a directive: three for each unit: delivered, started, reported */
 };
 struct node { uint32_t unit, parent; struct item *items; size_t n, room; };
 
 static struct node nodes[LEDGER_UNITS];
 static size_t n_nodes;
-static bool wished;
-static uint64_t faults, acknowledged, checked;
-static uint32_t move_deliver, move_start, move_escalate;
+static bool wished, deadlines;
+static uint64_t faults, acknowledged, checked, units_reported;
+static uint32_t move_deliver, move_start, move_escalate, move_urge, move_report;
 
 static void fault(const char *format, ...) LZ_PRINTF(1, 2);
 static void fault(const char *format, ...) {
@@ -193,6 +194,7 @@ static void where(const struct item *i) {
 }
 
 static bool by_itself(const struct item *i) {
+    if (deadlines && i->id.kind == KIND_move && (i->move == move_escalate || i->move == move_urge)) return true;
     return i->id.kind == KIND_move && kind_is_directive(i->subject.kind) && (i->move == move_deliver || i->move == move_start);
 }
 
@@ -234,11 +236,11 @@ static void elsewhere(const struct node *n) {
 static void count_receipts(size_t k) {
     for (size_t i = 0; i < nodes[k].n; i++) {
         const struct item *m = &nodes[k].items[i];
-        if (m->id.origin != nodes[k].unit || m->id.kind != KIND_move || (m->move != move_deliver && m->move != move_start)) continue;
+        if (m->id.origin != nodes[k].unit || m->id.kind != KIND_move || (m->move != move_deliver && m->move != move_start && m->move != move_report)) continue;
         struct item *d = find(node_of(m->subject.origin), m->subject);
         if (!d || !kind_is_directive(d->id.kind)) continue;
-        if (!d->receipts && !(d->receipts = calloc(LEDGER_UNITS, 2))) die("memory");
-        uint8_t *count = &d->receipts[2 * k + (m->move == move_start)];
+        if (!d->receipts && !(d->receipts = calloc(LEDGER_UNITS, 3))) die("memory");
+        uint8_t *count = &d->receipts[3 * k + (m->move == move_start ? 1u : m->move == move_report ? 2u : 0u)];
         if (*count < 255) (*count)++;
     }
 }
@@ -247,7 +249,8 @@ static void receipts(const struct node *issuer) {
         const struct item *d = &issuer->items[i];
         if (!kind_is_directive(d->id.kind) || d->id.origin != issuer->unit) continue;
         for (size_t k = 0; k < n_nodes; k++) {
-            int delivered = d->receipts ? d->receipts[2 * k] : 0, started = d->receipts ? d->receipts[2 * k + 1] : 0;
+            int delivered = d->receipts ? d->receipts[3 * k] : 0, started = d->receipts ? d->receipts[3 * k + 1] : 0;
+            units_reported += d->receipts && d->receipts[3 * k + 2];
             if (delivered != targets(d, nodes[k].unit)) fault("%u wrote %d receipts for %s", nodes[k].unit, delivered, name(d->id));
             if (started > 1) fault("%u started %s %d times", nodes[k].unit, name(d->id), started);
         }
@@ -255,7 +258,7 @@ static void receipts(const struct node *issuer) {
 }
 
 struct last { struct rec_id task; uint32_t as_of; uint64_t stamp; int64_t num, den; };
-struct recount { uint64_t n[KIND_MAX], receivers, signs, reports, num, den; };
+struct recount { uint64_t n[KIND_MAX], receivers, signs, num, den; };
 
 static void latest(struct last *last, size_t *n_last, const struct item *r) {
     size_t at = 0;
@@ -266,7 +269,7 @@ static void latest(struct last *last, size_t *n_last, const struct item *r) {
     last[at] = (struct last){ r->subject, r->as_of, r->id.stamp, r->num, r->den };
 }
 
-/* The plain recount: records by kind; receivers, signatures and reports of directives; of each task and unit the latest figures, added up. */
+/* The plain recount: records by kind; receivers, signatures, and units that reported, of directives; of each task and unit the latest figures, added up. */
 static void recount(const struct node *n, struct recount *sum) {
     struct last last[TASKS_MAX];
     size_t n_last = 0;
@@ -278,7 +281,6 @@ static void recount(const struct node *n, struct recount *sum) {
         if (kind_is_directive(r->id.kind)) for (size_t k = 0; k < n_nodes; k++) sum->receivers += targets(r, nodes[k].unit);
         if (r->id.kind != KIND_move || !kind_is_directive(r->subject.kind)) continue;
         sum->signs += r->move == move_by_name(MACHINE_HANDLING, "sign")->number;
-        sum->reports += r->move == move_by_name(MACHINE_HANDLING, "report")->number;
     }
     for (size_t i = 0; i < n_last; i++) { sum->num += (uint64_t)last[i].num; sum->den += (uint64_t)last[i].den; }
 }
@@ -290,20 +292,23 @@ static void sums(void) {
            "done %llu of %llu\n",
            (unsigned long long)acknowledged, (unsigned long long)checked, (unsigned long long)faults, (unsigned long long)s.n[KIND_progress],
            (unsigned long long)s.n[KIND_problem], (unsigned long long)s.n[KIND_emergency], (unsigned long long)s.receivers, (unsigned long long)s.signs,
-           (unsigned long long)s.reports, (unsigned long long)s.num, (unsigned long long)s.den);
+           (unsigned long long)units_reported, (unsigned long long)s.num, (unsigned long long)s.den);
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) { fprintf(stderr, "ledger LEDGER WORK [-w] UNIT...\n"); return 2; }
+    if (argc < 4) { fprintf(stderr, "ledger LEDGER WORK [-w] [-d] UNIT...\n"); return 2; }
     lz_log_level(LZ_ERROR);
     move_deliver = move_by_name(MACHINE_HANDLING, "deliver")->number;
     move_start = move_by_name(MACHINE_HANDLING, "start")->number;
     move_escalate = move_by_name(MACHINE_PROBLEM, "escalate")->number;
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "-w") == 0) { wished = true; continue; }
+        if (strcmp(argv[i], "-d") == 0) { deadlines = true; continue; }
         if (n_nodes == LEDGER_UNITS) die("too many units");
         nodes[n_nodes++].unit = (uint32_t)strtoul(argv[i], NULL, 10);
     }
+    move_report = move_by_name(MACHINE_HANDLING, "report")->number;
+    move_urge = move_by_name(MACHINE_HANDLING, "urge")->number;
     for (size_t i = 0; i < n_nodes; i++) {
         uint32_t unit = nodes[i].unit, city = unit / 100 * 100, province = unit / 10000 * 10000;
         nodes[i].parent = unit != city && node_of(city) ? city : unit != province && node_of(province) ? province : 0;

@@ -37,7 +37,7 @@ thirteen_up() { # [CONFIG LINES]...
 clerks_begin() { "$tree_build/tests/clerks" "${SEED:-7}" "$tree_work" "$tree_work/ledger" "$@" >"$tree_work/clerks" 2>&1 & clerks_pid=$!; }
 clerks_end() { kill "$clerks_pid" 2>/dev/null; wait "$clerks_pid" || fail "the clerks: $(tail -n 3 "$tree_work/clerks")"; tail -n 1 "$tree_work/clerks"; }
 # Everything that the stores hold against everything that was acknowledged (ledger.c); the daemons must be stopped.
-ledger_of() { "$tree_build/tests/ledger" "$tree_work/ledger" "$tree_work" -w "$@" >"$tree_work/ledger.out" 2>&1 || fail "$(cat "$tree_work/ledger.out")"; tail -n 1 "$tree_work/ledger.out"; }
+ledger_of() { "$tree_build/tests/ledger" "$tree_work/ledger" "$tree_work" -w ${ledger_options:-} "$@" >"$tree_work/ledger.out" 2>&1 || fail "$(cat "$tree_work/ledger.out")"; tail -n 1 "$tree_work/ledger.out"; }
 # live_all UNIT...: each says `live` of all its links. Twice, since what arrives may be answered.
 live_once() { local u; for u in "$@"; do json "$u" links | jq -e '(.sections.list | length) > 0 and all(.sections.list[]; .link == "live")' >/dev/null || return 1; done; }
 live_all() { live_once "$@" && sleep 0.4 && live_once "$@"; }
@@ -57,7 +57,7 @@ settled() { # SECONDS UNIT...
     for u in "$@"; do tree_stop "$u"; done
     ledger_of "$@"
     for u in "$@"; do tree_start "$u" || fail "start of $u at the end"; done
-    until_true 30 "sums: the board says $(board_sums)" board_agrees
+    until_true 30 "sums: $(tail -n 1 "$tree_work/ledger.out"); the board says $(board_sums)" board_agrees
     until_true 60 "live after the restart" live_all "$@"
     verified "$@"
 }
@@ -79,4 +79,15 @@ disks_end() { # unmounts all before anything is removed; a mount that stays keep
     for u in "${!tree_pid[@]}"; do wait "${tree_pid[$u]}" 2>/dev/null; done
     for d in "${disks[@]}"; do umount "$d" 2>/dev/null || umount -l "$d" || left=1; mountpoint -q "$d" && left=1; done
     if [ $left = 0 ]; then tree_kill; else echo "$tree_work still holds a mount and was not removed" >&2; fi
+}
+serial=0 last_answer=
+# ask UNIT VERB...: through linzhangctl, with a request of ours; what is acknowledged goes into the ledger. Its exit code is linzhangctl's.
+ask() {
+    local unit=$1 code request; shift
+    serial=$((serial + 1))
+    request=$(printf '%08x%08x%08x%08x' "$unit" $serial 1 1)
+    last_answer=$(json "$unit" --request "$request" "$@")
+    code=$?
+    [ $code != 0 ] || jq -r --arg u "$unit" --arg r "$request" '"ok \($u) \($r) 0 \(.ids[0])"' <<<"$last_answer" >>"$tree_work/ledger"
+    return $code
 }
