@@ -76,7 +76,13 @@ static int bear(const char *path) {
 }
 
 static enum lz_err open_env(struct store *s, const struct store_options *o, struct lz_fail *fail) {
-    int rc = o->no_sync ? 0 : bear(o->path);
+    char name[4096], why[100];
+    snprintf(name, sizeof name, "%s/data.mdb", o->path);
+    int rc = pages_look(name, why, sizeof why);
+    if (rc == MDB_CORRUPTED)
+        return lz_refuse(fail, LZ_store_corrupt, "%s 的页结构损坏（%s），不能使用；请移开它后重新启动，数据会从邻居找回，有备份的先用 linzhangd --restore 还原",
+                         name, why);
+    if (rc == 0) rc = o->no_sync ? 0 : bear(o->path);
     if (rc == 0) rc = mdb_env_create(&s->env);
     if (rc == 0) rc = mdb_env_set_maxdbs(s->env, TABLE_COUNT);
     if (rc == 0) rc = mdb_env_set_mapsize(s->env, o->map_bytes);

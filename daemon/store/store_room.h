@@ -38,6 +38,8 @@ void store_seal(const struct key *key, uint8_t *value, size_t len);
 void store_flush_feeds(struct store *s);
 enum { CRC_BYTES = 4 };
 enum lz_err store_open_directory(struct store *s, const char *path, struct lz_fail *fail);     /* and its lock */
+/* pages.c: 0: the file may be given to LMDB; MDB_CORRUPTED: it may not, and why; another: it cannot be read. */
+int pages_look(const char *path, char *why, size_t why_size);
 /* backup.c */
 void backup_note(struct store *s, enum table table, const struct key *key);
 void backup_settle(struct store *s, bool committed);

@@ -60,3 +60,23 @@ size_t node_rot(struct world *w, struct node *n, enum table table, uint32_t one_
     world_note(w, "%u rots: %zu of %s", n->code, chosen, table_name(table));
     return chosen;
 }
+
+/* As a disk does it: one bit of the file, wherever it lies. */
+void node_flip(struct world *w, struct node *n, uint64_t byte, unsigned bit) {
+    char path[PATH_BYTES + 16];
+    snprintf(path, sizeof path, "%s/data.mdb", n->path);
+    LZ_ASSERT(!n->up);
+    FILE *f = fopen(path, "r+b");
+    LZ_ASSERT(f);
+    int rc = fseek(f, 0, SEEK_END);
+    uint64_t size = (uint64_t)ftell(f);
+    byte %= size;
+    rc |= fseek(f, (long)byte, SEEK_SET);
+    int c = fgetc(f);
+    rc |= fseek(f, (long)byte, SEEK_SET);
+    LZ_ASSERT(rc == 0 && c >= 0);
+    fputc(c ^ 1 << bit, f);
+    fclose(f);
+    w->faults++;
+    world_note(w, "%u: bit %u of byte %llu flips", n->code, bit, (unsigned long long)byte);
+}

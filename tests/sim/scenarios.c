@@ -1321,6 +1321,11 @@ static void some_business(struct world *w) {
     run_for(w, 5 * SECOND);
 }
 
+void scenario_business(struct world *w) {
+    whole_tree(w);
+    some_business(w);
+}
+
 static void expect_whole(struct world *w, uint32_t unit) {
     struct node *n = node_of(w, unit);
     struct repair_view v;

@@ -1,6 +1,7 @@
-/* sim: random worlds from seeds.  sim [-f FIRST] [-n SEEDS] [-j JOBS] [-m MIX] [-t] [-x] [-d]
+/* sim: random worlds from seeds.  sim [-f FIRST] [-n SEEDS] [-j JOBS] [-m MIX] [-t] [-x] [-d] [-b]
  *   -m  crash (default), restore, destroy, all: what may happen     -t  trace     -x  expect at least one failure
  *   -d  derived rows are dropped and made again at the end, and must be as before (mend.c)
+ *   -b  single bits of a store's file flip instead: what comes of each (bits.c)
  *   -s  all, list or a name: the scripted scenarios of scenarios.c instead of seeds
  * A failure prints the seed; `sim -f SEED -n 1 -t` replays it exactly. */
 #include <ftw.h>
@@ -60,10 +61,10 @@ static struct result run_range(uint64_t first, uint64_t n, uint64_t step, const 
 int main(int argc, char **argv) {
     uint64_t first = 1, n = 20, jobs = 2;
     struct mix mix = { .crash = true, .clock = true };
-    bool trace = false, expect = false, mend = false;
+    bool trace = false, expect = false, mend = false, bits = false;
     const char *scenario = NULL;
     int option;
-    while ((option = getopt(argc, argv, "f:n:j:m:s:txd")) != -1) {
+    while ((option = getopt(argc, argv, "f:n:j:m:s:txdb")) != -1) {
         if (option == 'f') first = strtoull(optarg, NULL, 10);
         else if (option == 'n') n = strtoull(optarg, NULL, 10);
         else if (option == 'j') jobs = strtoull(optarg, NULL, 10);
@@ -74,11 +75,13 @@ int main(int argc, char **argv) {
         else if (option == 's') scenario = optarg;
         else if (option == 'x') expect = true;
         else if (option == 'd') mend = true;
+        else if (option == 'b') bits = true;
         else return 2;
     }
     lz_log_level(trace ? LZ_DEBUG : (enum lz_level)(LZ_ERROR + 1));
     if (scenario) return scenarios_run(scenario, trace);
     if (jobs > n) jobs = n;
+    if (bits) return bits_run(first, n, jobs, trace);
     struct result sum = { 0 };
     int pipes[64][2];
     for (uint64_t j = 0; j < jobs && j < 64; j++) {

@@ -6,6 +6,7 @@ sim() {
     check sim/everything-4100-seeds 600 "$BUILD/sim" -n 4100 -m all
     check sim/mended-300-seeds 300 "$BUILD/sim" -n 300 -d
     check sim/mended-restored-300-seeds 300 "$BUILD/sim" -n 300 -d -m all
+    check sim/bits-1500-flips 200 "$BUILD/sim" -b -n 1500
     check sim/scenarios 300 "$BUILD/sim" -s all
 }
 asan() {

@@ -140,6 +140,10 @@ void faults_step(struct world *w, struct node *n);
 enum { MDB_MAXKEYSIZE_SEEN = 128 };
 size_t node_rot(struct world *w, struct node *n, enum table table, uint32_t one_in, bool in_key);
 void world_mend(struct world *w);                           /* mend.c: derived rows dropped and made again, at each node */
+void node_flip(struct world *w, struct node *n, uint64_t byte, unsigned bit);   /* of its file */
+/* bits.c: single bits of a city's file flip, one world each; a table of what came of it. Gives the exit code. */
+int bits_run(uint64_t first, uint64_t n, uint64_t jobs, bool trace);
+void scenario_business(struct world *w);                    /* a whole tree and some of everything (scenarios.c) */
 /* witness.c: what happens is told to the history, and what it finds is a failure. */
 void witness_tree(struct world *w);
 void witness_turn(struct world *w, struct node *n);         /* after each turn */

@@ -909,3 +909,63 @@ Test(backup, takes_the_place_of_a_store) {
     cr_assert(has(TABLE_audit, key_u64(1), "before"), "and nothing was changed");
     remove_copy(at);
 }
+
+/* ---- what lies in the file ---- */
+static enum rot_then keep_rot(void *context, enum table table, struct key key, struct lz_bytes raw) {
+    (void)table; (void)key; (void)raw;
+    ++*(size_t *)context;
+    return ROT_KEEP;
+}
+static void change(int fd, off_t at, uint8_t mask) {
+    uint8_t c;
+    cr_assert(pread(fd, &c, 1, at) == 1);
+    c ^= mask;
+    cr_assert(pwrite(fd, &c, 1, at) == 1);
+}
+/* Several levels, values of more than a page, freed pages: every place that the look before the opening has an eye on. */
+static void fill_all_sorts(void) {
+    static uint8_t big[20000];
+    for (uint64_t i = 0; i < 4000; i++) {
+        store_put(store, TABLE_audit, key_u64(i), str("what somebody did"));
+        if (i % 100 == 0) store_put(store, TABLE_refused, key_u64(i), lz_bytes_of(big, sizeof big - i));
+        if (i % 500 == 0) commit();
+    }
+    for (uint64_t i = 1000; i < 2500; i++) store_delete(store, TABLE_audit, key_u64(i));
+    commit();
+}
+Test(opening, with_any_bit_changed_is_refused_or_reads_on, .timeout = 60) {
+    enum { FLIPS = 12000, PAGE = 4096 };
+    char name[128];
+    struct lz_fail fail = { 0 };
+    size_t refused = 0, rotten = 0, vanished = 0;
+    uint64_t random = 88172645463325252u, looked = 0;
+    fill_all_sorts();
+    struct scrub scrub = { 0 };
+    (void)store_scrub(store, &scrub, SIZE_MAX, keep_rot, &rotten);
+    looked = scrub.looked;
+    cr_assert(rotten == 0 && looked > 2000);
+    store_close(&store);
+    snprintf(name, sizeof name, "%s/data.mdb", path);
+    int fd = open(name, O_RDWR | O_CLOEXEC);
+    off_t pages = lseek(fd, 0, SEEK_END) / PAGE;
+    for (int i = 0; i < FLIPS; i++) {
+        random ^= random << 13; random ^= random >> 7; random ^= random << 17;
+        /* half of them in the heads of pages, where they hurt */
+        off_t at = (off_t)(random >> 32) % pages * PAGE + (off_t)(random >> 8 & 0xffff) % (i % 2 ? PAGE : 64);
+        uint8_t bit = (uint8_t)(1 << (random & 7));
+        if (at < 2 * PAGE && (at % PAGE) >= 16 + 24 + 96 + 8 && (at % PAGE) < 16 + 24 + 96 + 16) continue;    /* the number of a commit: an older one counts */
+        change(fd, at, bit);
+        if (try_open(path, UNIT, MAP, &fail) == LZ_ok) {
+            scrub = (struct scrub){ 0 };
+            size_t before = rotten;
+            (void)store_scrub(store, &scrub, SIZE_MAX, keep_rot, &rotten);
+            vanished += scrub.looked != looked && rotten == before && store_failed(store) == LZ_ok;
+            store_close(&store);
+        } else refused += fail.code == LZ_store_corrupt;
+        change(fd, at, bit);
+    }
+    close(fd);
+    cr_assert(refused > FLIPS / 20 && rotten > FLIPS / 20, "%zu refused, %zu rotten", refused, rotten);
+    cr_assert_eq(vanished, 0);
+    open_store();
+}
