@@ -1,16 +1,19 @@
 /* log: one line an event, to stderr.
  *
  * Guarantees: a line is one write and one line, whatever was formatted into it; the same line within a minute is
- * counted, and told with repeated=N when the minute is over and anything is logged, or when its place is needed.
+ * counted, and told with repeated=N when the minute is over and anything is logged, or when its place is needed; of more
+ * lines than fifty a second in the long run the rest is counted, and told with log.left_out lines=N.
  * Leaves to others: escaping of values (lz_log_value), keeping bodies of records out, and the file it ends in.
  *
- * The level and the table of repeats are the only mutable globals of the program: a log has one stderr. */
+ * The level, the table of repeats and the count of lines are the only mutable globals of the program: a log has one stderr. */
 #include "base.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
+/* What a neighbour or a stranger says may cost a line each; it must not fill the disk. Errors are always told. */
+enum { EVERY_MS = 20, BURST = 500 };
 enum { LINE_MAX_BYTES = 1024, REPEAT_SLOTS = 32, REPEAT_MS = LZ_MINUTE_MS };
 
 struct repeat {
@@ -22,6 +25,7 @@ struct repeat {
 };
 static enum lz_level least_level = LZ_INFO;
 static struct repeat repeats[REPEAT_SLOTS];
+static uint64_t paid_until_ms, left_out;     /* when as many lines as were told would have been due; how many were not told */
 
 void lz_log_level(enum lz_level least) { least_level = least; }
 
@@ -45,6 +49,19 @@ static void emit(uint64_t wall_ms, enum lz_level level, const char *line, uint64
     /* Nothing can be done about a stderr that fails, and nowhere to say it. */
     ssize_t done = write(STDERR_FILENO, whole, (size_t)len);
     (void)done;
+}
+
+static bool may_tell(enum lz_level level, struct lz_now now) {
+    if (level == LZ_ERROR) return true;
+    if (paid_until_ms < now.mono_ms) paid_until_ms = now.mono_ms;
+    if (paid_until_ms - now.mono_ms > EVERY_MS * BURST) { left_out++; return false; }
+    paid_until_ms += EVERY_MS;
+    if (left_out == 0 || paid_until_ms - now.mono_ms > EVERY_MS * BURST / 2) return true;     /* the flood is over */
+    char line[64];
+    (void)snprintf(line, sizeof line, "log.left_out lines=%llu", (unsigned long long)left_out);
+    left_out = 0;
+    emit(now.wall_ms, LZ_WARN, line, 0);
+    return true;
 }
 
 static void tell(struct repeat *repeat, struct lz_now now) {
@@ -99,6 +116,7 @@ void lz_log(enum lz_level level, const char *format, ...) {
         repeat->count++;
         return;
     }
+    if (!may_tell(level, now)) return;
     if (repeat->hash != hash) {
         if (repeat->hash != 0) tell(repeat, now);
         repeat->hash = hash;

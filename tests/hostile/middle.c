@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PORTS = 3, LINES_MAX = 200, CHUNK = 4096, TAPE_BYTES = 1 << 20, TAPES_MAX = 16, MODE_MS = 1800, LIVE_MS = 30000 };
+enum { PORTS = 3, LINES_MAX = 200, CHUNK = 4096, TAPE_BYTES = 1 << 20, TAPES_MAX = 16, MODE_MS = 1200, LIVE_MS = 30000 };
 enum act { PASS, DELAY, FLIP, CUT, DOUBLE, DROP, SWAP, INSERT, DEAF_UP, DEAF_DOWN, WRONG_PORTS, ELSEWHERE, GHOST, ACT_COUNT };
 struct tape { size_t port, len[2]; uint8_t *bytes[2]; };                 /* of one connection: what the county said, what the city said */
 struct line { int end[2]; size_t port; struct tape *tape; uint8_t held[2][CHUNK]; size_t n_held[2], passed[2]; };

@@ -481,3 +481,24 @@ Test(log, a_line_is_one_line_and_told_once_a_minute) {
     cr_assert_not_null(strstr(got, "crowd n=39\n"));
     cr_assert_not_null(strstr(got, " warn link.quiet peer=410800 repeated=99\n"), "told when its place was needed: %s", got);
 }
+
+Test(log, a_flood_does_not_fill_the_disk) {
+    enum { MANY = 3000, MOST = 700 };
+    static char got[512 * 1024];
+    char path[] = "/tmp/linzhang-log-XXXXXX";
+    int file = mkstemp(path), saved = dup(STDERR_FILENO);
+    cr_assert_geq(file, 0);
+    unlink(path);
+    dup2(file, STDERR_FILENO);
+    for (int i = 0; i < MANY; i++) lz_log(LZ_WARN, "wire.unknown_key key=%d", i);
+    for (int i = 0; i < 20; i++) lz_log(LZ_ERROR, "link.clone peer=%d", i);
+    dup2(saved, STDERR_FILENO);
+    ssize_t len = pread(file, got, sizeof got - 1, 0);
+    cr_assert(len > 0 && (size_t)len < sizeof got - 1);
+    size_t warnings = 0, errors = 0;
+    for (const char *p = got; (p = strstr(p, " warn wire.unknown_key")) != NULL; p++) warnings++;
+    for (const char *p = got; (p = strstr(p, " error link.clone")) != NULL; p++) errors++;
+    cr_assert(warnings > 100 && warnings < MOST, "%zu", warnings);
+    cr_assert_eq(errors, 20, "errors are told");
+    close(file);
+}
