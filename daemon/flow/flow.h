@@ -116,6 +116,8 @@ enum lz_err flow_land(struct flow *flow, struct record *record, enum land land) 
 enum lz_err flow_carry(struct flow *flow, struct record *record) LZ_MUST_CHECK;
 /* Lands a record that an older version of this program could only carry, or had to refuse. */
 enum lz_err flow_adopt(struct flow *flow, struct record *record) LZ_MUST_CHECK;
+/* A record whose bytes had rotted here has come again: it stands in its feeds anew. LZ_already: what it means stands, or is mended. */
+enum lz_err flow_heal(struct flow *flow, struct record *record) LZ_MUST_CHECK;
 /* What landed in this turn, for `watch`; lent until flow_begin. */
 size_t flow_landed(const struct flow *flow, const struct rec_id **ids);
 

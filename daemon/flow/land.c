@@ -316,3 +316,13 @@ enum lz_err flow_adopt(struct flow *f, struct record *r) {
     note_landed(f, r);
     return store_failed(f->o.store);
 }
+
+enum lz_err flow_heal(struct flow *f, struct record *r) {
+    bool known = kind_row(r->kind) != NULL;
+    enum lz_err err = put(f, r, !known);
+    if (err == LZ_already) enter_missing(f, r);          /* a move of a problem knows its ways only when it is here */
+    if (err != LZ_ok || !known) return err;
+    if (r->origin == f->o.unit) remember_own(f, r);
+    take_effect(f, r);
+    return store_failed(f->o.store);
+}

@@ -17,7 +17,33 @@ static void flush(struct flow *f) {
 
 /* ---- standings ---------------------------------------------------------------------------------------------------------- */
 
-enum { JUDGE_NOW = 1 };              /* long ago: judged in this turn, and the mark of a standing that is being made again */
+/* Long ago: judged in this turn, and the mark of a standing that is being made again; or of one that nothing has called for yet. */
+enum { JUDGE_NOW = 1, NOT_CALLED_FOR = 2 };
+
+/* Only what judging knows is kept, so that nothing is urged or passed up a second time. */
+static void standings_to_marks(struct flow *f) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(f->o.store, TABLE_standing, &key, &v); key = key_after(key)) {
+        struct rec_id subject = rec_id_get(key.b);
+        uint32_t unit = lz_get32(key.b + REC_ID_BYTES);
+        struct standing s;
+        if (!standing_load(f, subject, unit, &s)) { store_delete(f->o.store, TABLE_standing, key); continue; }
+        s = (struct standing){ .machine = s.machine, .colour = s.colour, .red_since_ms = s.red_since_ms, .auto_escalated = s.auto_escalated,
+                               .judge_ms = NOT_CALLED_FOR };
+        standing_store(f, subject, unit, &s);
+    }
+}
+
+static void marks_go(struct flow *f) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(f->o.store, TABLE_standing, &key, &v); key = key_after(key)) {
+        struct standing s;
+        if (standing_load(f, rec_id_get(key.b), lz_get32(key.b + REC_ID_BYTES), &s) && s.judge_ms == NOT_CALLED_FOR)
+            store_delete(f->o.store, TABLE_standing, key);
+    }
+}
 
 static void progress_again(struct flow *f, const struct record *r) {
     struct standing s;
@@ -30,8 +56,10 @@ static void progress_again(struct flow *f, const struct record *r) {
 static void expect_standing(struct flow *f, struct rec_id subject, uint32_t unit, struct mend *out) {
     struct standing s;
     const struct kind_row *row = kind_row(subject.kind);
-    if (!row || row->machine == MACHINE_NONE || standing_load(f, subject, unit, &s)) return;
-    s = (struct standing){ .machine = (uint8_t)row->machine };
+    if (!row || row->machine == MACHINE_NONE) return;
+    bool there = standing_load(f, subject, unit, &s);
+    if (there && s.judge_ms != NOT_CALLED_FOR) return;
+    if (!there) s = (struct standing){ .machine = (uint8_t)row->machine };
     s.counted = fold_again(f, subject, unit, &s) && (row->machine == MACHINE_HANDLING ? unit == f->o.unit : subject.origin == f->o.unit);
     s.judge_ms = JUDGE_NOW;
     standing_store(f, subject, unit, &s);
@@ -160,10 +188,11 @@ void flow_mend(struct flow *f, bool anew, struct mend *out) {
     flush(f);
     if (anew) {
         clear(f, TABLE_subject);
-        clear(f, TABLE_standing);
+        standings_to_marks(f);
         store_feeds_prune(f->o.store);
     }
     for (enum round round = ROUND_ROWS; round <= ROUND_PROGRESS; round++) records_say(f, round, out);
+    if (anew) marks_go(f);
     sums_again(f);
     due_again(f);
     flow_forget(f);

@@ -457,8 +457,9 @@ static enum link_state judge(struct turn *t, struct link *l, char *why, size_t s
         return LINK_stalled;
     }
     if (t->room.full) { snprintf(why, size, "本机存储空间不足，一般记录暂停接收"); return LINK_blocked; }
-    if (store_rot_unsent(t->o.store)) {                          /* what cannot be read cannot have been sent: never `live` */
-        snprintf(why, size, "本机存储有 %llu 个值损坏，不能保证已全部发出；正在修复，linzhangctl repair status 可查", (unsigned long long)store_rot_unsent(t->o.store));
+    uint64_t rotten = store_rot_unsent(t->o.store) > t->repairs.view.n_damaged ? store_rot_unsent(t->o.store) : t->repairs.view.n_damaged;
+    if (rotten) {                          /* what cannot be read cannot have been sent: never `live` */
+        snprintf(why, size, "本机存储有 %llu 个值损坏，不能保证已全部发出；正在修复，linzhangctl repair status 可查", (unsigned long long)rotten);
         return LINK_blocked;
     }
     if (l->reclaim) { snprintf(why, size, "正在从对方找回本单位的数据"); return LINK_syncing; }

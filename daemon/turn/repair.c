@@ -8,6 +8,33 @@
 
 enum { STEP_MS = 1000, REST_MS = 24 * LZ_HOUR_MS, LOOK_AGAIN_MS = 10 * LZ_MINUTE_MS, ASK_AGAIN_MS = 5000 };
 
+/* ---- what a turn that is given up takes back ----------------------------------------------------------------------------- */
+
+/* Before the first change of a turn. */
+static void remember(struct turn *t) {
+    struct repairs *p = &t->repairs;
+    if (p->changed) return;
+    p->changed = true;
+    p->before = p->view;
+}
+
+/* The list stays: what it names is damaged still. All is looked at once more when the disk may have recovered. */
+void repair_undo(struct turn *t) {
+    struct repairs *p = &t->repairs;
+    if (!p->changed) return;
+    size_t n = p->listed ? p->view.n_damaged : p->before.n_damaged;
+    p->view = p->before;
+    p->view.n_damaged = n;
+    p->changed = p->listed = p->good = false;
+    p->again_ms = t->now.mono_ms + ASK_AGAIN_MS;
+}
+
+void repair_committed(struct turn *t) {
+    struct repairs *p = &t->repairs;
+    if (p->good) store_rot_forget(t->o.store);
+    p->changed = p->listed = p->good = false;
+}
+
 /* ---- looking ------------------------------------------------------------------------------------------------------------ */
 
 static void note_damage(struct turn *t, struct key key) {
@@ -44,7 +71,13 @@ static enum rot_then met(void *context, enum table table, struct key key, struct
     p->view.found++;
     if (table == TABLE_meta || table == TABLE_audit) return ROT_KEEP;
     if (table != TABLE_record) { p->derived = true; return ROT_DROP; }
-    if (p->n_astray < ASTRAY_MAX && is_astray(t, raw, &p->astray[p->n_astray])) { p->n_astray++; p->derived = true; return ROT_DROP; }
+    struct astray astray;
+    if (is_astray(t, raw, &astray)) {
+        if (p->n_astray == ASTRAY_MAX) { p->more = true; return ROT_KEEP; }
+        p->astray[p->n_astray++] = astray;
+        p->derived = true;
+        return ROT_DROP;
+    }
     if (key.len < 7 || key.len > 6 + REGISTER_KEY_MAX) return ROT_DROP;       /* no key of ours: what it was comes back by its true one, or is lost */
     note_damage(t, key);
     return ROT_KEEP;
@@ -66,8 +99,15 @@ static void hold_on(struct turn *t) {
 }
 
 static void all_is_good(struct turn *t) {
-    if (t->repairs.view.n_damaged || t->repairs.more) return;
-    store_rot_forget(t->o.store);
+    if (t->repairs.view.n_damaged == 0 && !t->repairs.more) t->repairs.good = true;
+}
+
+/* Back under its own key, unless it has been written again meanwhile: a register may be newer than what went astray. */
+static void bring_home(struct turn *t) {
+    struct repairs *p = &t->repairs;
+    struct stored stored;
+    for (size_t i = 0; i < p->n_astray; i++)
+        if (!store_record_get(t->o.store, p->astray[i].key, &stored)) store_put(t->o.store, TABLE_record, p->astray[i].key, p->astray[i].value);
 }
 
 static void ask_neighbours(struct turn *t);
@@ -77,13 +117,17 @@ void turn_repair(struct turn *t) {
     struct repairs *p = &t->repairs;
     struct scrub all = { 0 };
     uint64_t found = p->view.found;
+    bool met_before = store_rot(t->o.store) > 0;         /* what could not be read may have been written over, with less than its records say */
+    remember(t);
+    p->listed = true;
+    p->again_ms = 0;
     p->view.n_damaged = p->n_astray = 0;
     p->more = p->derived = false;
     (void)store_scrub(t->o.store, &all, SIZE_MAX, met, t);
-    for (size_t i = 0; i < p->n_astray; i++) store_put(t->o.store, TABLE_record, p->astray[i].key, p->astray[i].value);
-    if (p->derived) {
+    bring_home(t);
+    if (p->derived || met_before) {
         struct mend mend;
-        flow_mend(t->flow, false, &mend);
+        flow_mend(t->flow, met_before, &mend);
         hold_on(t);
         p->view.made_good += p->view.found - found - p->view.n_damaged;
         lz_log(LZ_WARN, "repair.mended feed_entries=%llu rows=%llu standings=%llu", (unsigned long long)mend.feed_entries,
@@ -97,6 +141,7 @@ void turn_repair(struct turn *t) {
     p->ask_ms = 0;
     all_is_good(t);
     if (p->view.n_damaged) ask_neighbours(t);
+    else if (p->more) p->again_ms = t->now.mono_ms + STEP_MS;
 }
 
 static enum rot_then notice(void *context, enum table table, struct key key, struct lz_bytes raw) {
@@ -110,6 +155,7 @@ void repair_tick(struct turn *t) {
     uint64_t now = t->now.mono_ms;
     bool found = store_rot(t->o.store) > 0 && p->view.n_damaged == 0 && now >= p->looked_ms + LOOK_AGAIN_MS;
     if (p->looked_ms == 0) found = store_rot(t->o.store) > 0;
+    if (p->again_ms) found = now >= p->again_ms;
     if (!found && now >= p->step_ms) {
         bool more = store_scrub(t->o.store, &p->at, SCRUB_SLICE, notice, &found);
         p->step_ms = now + STEP_MS;
@@ -126,7 +172,8 @@ void repair_tick(struct turn *t) {
 
 uint64_t repair_next(const struct turn *t) {
     const struct repairs *p = &t->repairs;
-    return p->view.n_damaged && p->ask_ms < p->step_ms ? p->ask_ms : p->step_ms;
+    uint64_t next = p->view.n_damaged && p->ask_ms < p->step_ms ? p->ask_ms : p->step_ms;
+    return p->again_ms && p->again_ms < next ? p->again_ms : next;
 }
 
 /* ---- asking the neighbours ------------------------------------------------------------------------------------------------ */
@@ -209,9 +256,12 @@ static bool heal(struct turn *t, struct link *l, struct lz_bytes envelope) {
     if (!d || !follow_may_heal(t, l, &r)) return false;
     t->turn_records++;
     flow_make_room(t->flow);
-    err = err == LZ_ok ? flow_land(t->flow, &r, LAND_PEER) : flow_carry(t->flow, &r);
+    err = flow_heal(t->flow, &r);
     if (err != LZ_ok && err != LZ_already) return false;
-    *d = t->repairs.damaged[--t->repairs.view.n_damaged];
+    remember(t);
+    struct damage healed = *d, *last = &t->repairs.damaged[--t->repairs.view.n_damaged];
+    *d = *last;                                          /* and it stays behind the list, for a turn that is given up */
+    *last = healed;
     t->repairs.view.made_good++;
     return true;
 }
@@ -228,7 +278,12 @@ void repair_on_answer(struct turn *t, struct link *l, struct lz_bytes body) {
     }
     if (healed) lz_log(LZ_WARN, "repair.healed peer=%06u records=%zu left=%zu", l->code, healed, t->repairs.view.n_damaged);
     if (healed && t->repairs.view.n_damaged && answer.n_keys + answer.n_envelopes < t->repairs.view.n_damaged) t->repairs.ask_ms = 0;
-    if (t->repairs.view.n_damaged == 0 && t->repairs.more) t->repairs.looked_ms = 0;       /* there was more than the list holds: look again */
+    if (healed && t->repairs.view.n_damaged == 0) {       /* what was made again meanwhile lacked them */
+        struct mend mend;
+        flow_mend(t->flow, true, &mend);
+        hold_on(t);
+        if (t->repairs.more) t->repairs.again_ms = t->now.mono_ms + STEP_MS;       /* there was more than the list holds: look again */
+    }
     all_is_good(t);
 }
 
@@ -251,6 +306,7 @@ static enum rot_then give_up(void *context, enum table table, struct key key, st
 
 void turn_repair_give_up(struct turn *t) {
     struct scrub all = { .table = TABLE_record };
+    remember(t);
     (void)store_scrub(t->o.store, &all, SIZE_MAX, give_up, t);
     lz_log(LZ_WARN, "repair.given_up records=%zu", t->repairs.view.n_damaged);
     t->repairs.view.n_damaged = 0;

@@ -191,6 +191,7 @@ static void forget_turn(struct turn *t) {
     }
     links_load(t);
     walk_load(t);
+    repair_undo(t);
     store_abort(t->o.store);
 }
 
@@ -228,6 +229,7 @@ enum lz_err turn_commit(struct turn *t) {
         return err;
     }
     if (!rest) flow_committed(t->flow);
+    repair_committed(t);
     if (t->busy) t->counters.commits++;
     links_tick(t);
     publish_live(t);

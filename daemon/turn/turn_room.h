@@ -90,6 +90,9 @@ struct repairs {
     struct repair_view view;
     struct damage *damaged;          /* REPAIR_KEYS_MAX */
     bool more, derived;              /* more are damaged than are listed; a derived row was dropped */
+    bool changed, listed, good;      /* in this turn: anything; a list was made; all that rotted is good, once it is committed */
+    struct repair_view before;       /* as it was when this turn began to change it */
+    uint64_t again_ms;               /* mono: a look that must be repeated; 0: none */
 };
 struct turn {
     struct turn_options o;
@@ -172,6 +175,8 @@ void reclaim_save(struct turn *t, struct link *l);       /* what reclaim_load re
 /* repair.c */
 void repair_tick(struct turn *t);               /* at the beginning of a turn */
 uint64_t repair_next(const struct turn *t);      /* mono_ms */
+void repair_undo(struct turn *t);               /* the turn was given up */
+void repair_committed(struct turn *t);
 void repair_on_ask(struct turn *t, struct link *l, struct lz_bytes body);
 void repair_on_answer(struct turn *t, struct link *l, struct lz_bytes body);
 /* follow.c, too */

@@ -1392,6 +1392,70 @@ static void rot_given_up(struct world *w) {
     expect(w, state_at(w, K12, C1) == LINK_live, "what is lost is given up: the rest is in sync");
 }
 
+static size_t rot_everywhere(struct world *w, struct node *n, uint32_t one_in) {
+    size_t damaged = 0;
+    for (int table = 0; table < TABLE_COUNT; table++)
+        if (table != TABLE_meta && table != TABLE_audit) damaged += node_rot(w, n, (enum table)table, one_in, false);
+    return damaged;
+}
+
+/* Records and what is derived from them, in one look: what is made again lacks the damaged records, until they are back. */
+static void rot_together(struct world *w) {
+    whole_tree(w);
+    some_business(w);
+    for (int round = 0; round < 6 && !w->failed; round++) {
+        struct node *n = node_of(w, round % 2 ? K12 : C1);
+        if (round < 4) node_down(w, n, 1000);
+        expect(w, rot_everywhere(w, n, 3) > 20, "hardly anything rotted");
+        run_for(w, 1500);
+        if (round >= 4) { node_begin(w, n); turn_repair(n->turn); node_finish(w, n); }
+        run_for(w, 60 * SECOND);
+        expect_whole(w, n->code);
+    }
+    heal_and_check(w);
+}
+
+/* Single values: what rotted may be written over before anybody looks, and then stands on less than its records say. */
+static void rot_singly(struct world *w) {
+    whole_tree(w);
+    some_business(w);
+    for (int round = 0; round < 40 && !w->failed; round++) {
+        static const enum table tables[] = { TABLE_standing, TABLE_rollup, TABLE_subject, TABLE_record, TABLE_feed };
+        struct node *n = node_of(w, round % 2 ? K12 : C1);
+        bool down = round % 4 < 2;
+        if (down) node_down(w, n, 1000);
+        (void)node_rot(w, n, tables[round % 5], 8, false);
+        if (!down) { chief(w, n->code, "王五"); problem(w, n->code); }
+        run_for(w, MINUTE);
+        node_begin(w, n);
+        turn_repair(n->turn);
+        node_finish(w, n);
+        run_for(w, 20 * SECOND);
+        expect_whole(w, n->code);
+    }
+    heal_and_check(w);
+}
+
+/* A turn that makes good is given up: nothing of it happened, so it is not believed to have. */
+static void rot_aborted(struct world *w) {
+    struct repair_view v;
+    whole_tree(w);
+    some_business(w);
+    struct node *n = node_of(w, C1);
+    expect(w, rot_everywhere(w, n, 2) > 20, "hardly anything rotted");
+    n->full = true;
+    node_begin(w, n);
+    turn_repair(n->turn);
+    bool done = node_finish(w, n);
+    turn_repair_view(n->turn, &v);
+    expect(w, !done && v.made_good == 0, "%llu are said to be made good", (unsigned long long)v.made_good);
+    run_for(w, 2 * SECOND);
+    n->full = false;
+    run_for(w, 2 * MINUTE);
+    expect_whole(w, C1);
+    heal_and_check(w);
+}
+
 struct scenario {
     const char *name;
     void (*tell)(struct world *w);
@@ -1446,6 +1510,9 @@ static const struct scenario scenarios[] = {
     { "rot_in_values", rot_in_values, false },
     { "rot_in_keys", rot_in_keys, false },
     { "rot_given_up", rot_given_up, false },
+    { "rot_together", rot_together, false },
+    { "rot_singly", rot_singly, false },
+    { "rot_aborted", rot_aborted, false },
 };
 
 /* In a process of its own: one that dies by an assertion is one that failed. */

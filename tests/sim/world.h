@@ -136,7 +136,7 @@ void clerk_acts(struct world *w, struct node *n);           /* one act from the 
 struct mix { bool crash, restore, destroy, clock; };
 void faults_draw(struct world *w, const struct mix *mix);
 void faults_step(struct world *w, struct node *n);
-/* rot.c: flips a bit of one value in `one_in` of a table, or of its key, in the store of a node that is down. Gives how many. */
+/* rot.c: flips a bit of one value in `one_in` of a table, or of its key; the node is down, or between two turns. Gives how many. */
 enum { MDB_MAXKEYSIZE_SEEN = 128 };
 size_t node_rot(struct world *w, struct node *n, enum table table, uint32_t one_in, bool in_key);
 void world_mend(struct world *w);                           /* mend.c: derived rows dropped and made again, at each node */
