@@ -78,7 +78,6 @@ enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
     if (err == LZ_ok) err = store_restore(o->store.path, o->backup, now.wall_ms, kept, sizeof kept, fail);
     if (err != LZ_ok) return err;
     if (kept[0]) printf("原来的存储保留为 %s；确认无误后可以删除\n", kept);
-    restore_children(o);
     err = store_open(&to.store, &o->store, fail);
     if (err == LZ_ok) err = check_values(to.store, &m, fail);
     if (err == LZ_ok) {
@@ -87,6 +86,7 @@ enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
         err = turn_open(&turn, &to, now, fail);
     }
     if (err == LZ_ok) {
+        restore_children(o);
         turn_begin(turn, now);
         flow_verify(turn_flow(turn), &verify);
         if (verify.differences) printf("核对：%llu 处差异，第一处：%.*s\n", (unsigned long long)verify.differences, (int)verify.first.len,
@@ -96,5 +96,6 @@ enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
     }
     turn_close(&turn);
     store_close(&to.store);
+    if (err != LZ_ok) printf(store_restore_undo(o->store.path, kept) ? "备份不能使用，原来的存储已放回\n" : "备份不能使用；请把 %s 改名为 data.mdb\n", kept);
     return err;
 }

@@ -154,8 +154,14 @@ static void sums_again(struct flow *f) {
     struct key key = { 0 };
     struct lz_bytes v;
     sums_to_zero(f);
+    flush(f);
+    size_t mark = arena_used(f->arena);
     for (; store_seek(f->o.store, TABLE_standing, &key, &v); key = key_after(key)) {
-        cache_spill(f);
+        if (!flow_has_room(f)) {                         /* as cache_spill, and what the rows took is given back: there may be any number */
+            flush(f);
+            flow_forget(f);                              /* only sums are in it: nothing that a feed still needs */
+            arena_rewind(f->arena, mark);
+        }
         struct rec_id subject = rec_id_get(key.b);
         struct standing s;
         struct counters part;

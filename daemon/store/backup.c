@@ -95,6 +95,7 @@ enum lz_err store_backup_begin(struct store *s, const char *path, struct lz_byte
     if (!b) lz_fatal("out of memory");
     snprintf(b->path, sizeof b->path, "%s", path);
     snprintf(b->partial, sizeof b->partial, "%s.partial", path);
+    remove_partial(b);                                   /* what a daemon that died in the middle of one left there */
     struct stat st;
     int rc = lstat(path, &st) == 0 ? EEXIST : mkdir(b->partial, 0700) != 0 ? errno : 0;
     if (rc != 0) {
@@ -296,4 +297,10 @@ enum lz_err store_restore(const char *path, const char *backup, uint64_t wall_ms
     if (s.lock_fd >= 0) close(s.lock_fd);
     if (s.dir_fd >= 0) close(s.dir_fd);
     return err;
+}
+
+bool store_restore_undo(const char *path, const char *kept) {
+    char data[PATH_MAX_BYTES + 16];
+    snprintf(data, sizeof data, "%s/data.mdb", path);
+    return (kept[0] ? rename(kept, data) == 0 : unlink(data) == 0) && sync_path(path) == 0;
 }

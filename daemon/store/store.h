@@ -127,6 +127,9 @@ const char *store_backup_view(const struct store *store, struct backup_view *vie
  * the name that `kept` receives ("": nothing stood there). What the copy is worth is for the caller to see: opening, scrub. */
 enum lz_err store_restore(const char *path, const char *backup, uint64_t wall_ms, char *kept, size_t kept_size, struct lz_fail *fail) LZ_MUST_CHECK;
 
+/* Puts back what store_restore has kept, when its copy turned out to be of no use. False: by hand, then. */
+bool store_restore_undo(const char *path, const char *kept);
+
 /* ---- what is true of the whole store ---- */
 struct epoch store_epoch(const struct store *store);      /* of this run; none before store_begin_epoch */
 void store_begin_epoch(struct store *store, struct epoch epoch);   /* a new lineage entry, in this transaction */
