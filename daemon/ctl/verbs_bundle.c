@@ -97,12 +97,14 @@ static void row_taken(struct call *c, const struct bundle_taken *taken) {
     cell_u64(c, "records", taken->records);
     cell_u64(c, "news", taken->news);
     cell_u64(c, "more", taken->more);
+    cell_u64(c, "gap", taken->gap);
     row_end(c);
 }
 
 static void say_taken(struct call *c, const struct bundle_taken *t) {
-    say(c, "已导入 %s 的第 %llu 号离线包：记录 %llu 条，其中新的 %llu 条%s%s", unit_label(c, t->header.from), (unsigned long long)t->header.serial,
+    say(c, "已导入 %s 的第 %llu 号离线包：记录 %llu 条，其中新的 %llu 条%s%s%s", unit_label(c, t->header.from), (unsigned long long)t->header.serial,
         (unsigned long long)t->records, (unsigned long long)t->news, t->more ? "；它还有后续，请接着导入下一个" : "",
+        t->gap ? "；它前面的内容本机没有，未能接上的部分没有生效：请导出一个离线包给对方，对方的下一个就会从本机所到之处开始" : "",
         t->waits ? "；本机要先从对方找回自己的数据，其余内容等对方的下一个离线包" : "");
 }
 

@@ -35,6 +35,7 @@ struct bundle_taken {                /* an import, as far as it is */
     uint64_t packets, records;       /* in it, by its trailer */
     uint64_t news;                   /* of these, records that were new here */
     bool more;                       /* another part follows */
+    bool gap;                        /* it begins behind what is here: its hello was taken, not all of its batches */
     bool waits;                      /* this node must first get its own back from that neighbour: the rest was not applied */
 };
 enum lz_err turn_import_begin(struct turn *turn, uint64_t id, struct lz_fail *fail) LZ_MUST_CHECK;

@@ -73,6 +73,14 @@ static void foresee(struct turn *t, struct importing *in, const struct link *l, 
     }
 }
 
+/* It goes on with a part that was not imported. Any other gap is one of stores that went back: what the hello says is taken (two that
+ * went back would else never hear of it), the batches wait for a bundle that begins where we are. */
+static bool lacks_part(struct turn *t, const struct bundle_session *s) {
+    const struct link *l = link_find(t, s->peer);
+    const struct bundle_header *h = &s->of.in.reader.header;
+    return h->continues && !(l && epoch_equal(l->bundle.in_epoch, h->epoch) && l->bundle.in_serial >= h->continues);
+}
+
 static enum lz_err check_batch(struct turn *t, struct bundle_session *s, struct lz_bytes body, struct lz_fail *fail) {
     struct importing *in = &s->of.in;
     struct batch b;
@@ -81,12 +89,10 @@ static enum lz_err check_batch(struct turn *t, struct bundle_session *s, struct 
     for (size_t i = 0; i < in->n_feeds && !f; i++)
         if (feed_id_equal(in->feeds[i].feed, b.feed)) f = &in->feeds[i];
     if (!f) return lz_refuse(fail, LZ_bundle_altered, "离线包中有不属于本单位的传送目录");
-    if (b.from > f->position && in->reader.header.continues)
+    if (b.from > f->position && lacks_part(t, s))
         return lz_refuse(fail, LZ_bundle_gap, "这是接续的离线包：请先导入 %06u 的第 %llu 号", s->peer, (unsigned long long)in->reader.header.continues);
-    if (b.from > f->position)
-        return lz_refuse(fail, LZ_bundle_gap, "这个离线包从第 %llu 位之后开始，本机只到第 %llu 位：请先导入它之前的离线包；没有的话，请本机先导出一个给 %06u，它的下一个就会从头接上",
-                         (unsigned long long)b.from, (unsigned long long)f->position, s->peer);
-    if (b.to > f->position) f->position = b.to;
+    if (b.from > f->position) in->taken.gap = true;
+    else if (b.to > f->position) f->position = b.to;
     return LZ_ok;
 }
 
@@ -167,13 +173,15 @@ static void applied(struct turn *t, struct bundle_session *s) {
     struct link *l = link_find(t, s->peer);
     const struct bundle_header *h = &s->of.in.reader.header;
     if (!l) return;
-    l->bundle.in_epoch = h->epoch;
-    l->bundle.in_serial = h->serial;
+    if (!s->of.in.taken.gap) {                                   /* else it may come again: not all of it was taken */
+        l->bundle.in_epoch = h->epoch;
+        l->bundle.in_serial = h->serial;
+    }
     l->bundle.in_wall_ms = t->now.wall_ms;
     if (h->created_ms > l->bundle.in_created_ms) l->bundle.in_created_ms = h->created_ms;
     bundle_save_in(t, l);
-    lz_log(LZ_INFO, "bundle.imported peer=%06u serial=%llu packets=%llu records=%llu", l->code, (unsigned long long)h->serial,
-           (unsigned long long)s->of.in.reader.trailer.packets, (unsigned long long)s->of.in.reader.trailer.records);
+    lz_log(LZ_INFO, "bundle.imported peer=%06u serial=%llu packets=%llu records=%llu gap=%d", l->code, (unsigned long long)h->serial,
+           (unsigned long long)s->of.in.reader.trailer.packets, (unsigned long long)s->of.in.reader.trailer.records, s->of.in.taken.gap);
 }
 
 /* ---- both passes -------------------------------------------------------------------------------------------------------------------- */

@@ -222,7 +222,11 @@ static void check_links(struct world *w) {
         for (size_t i = 0; n->up && i < turn_links(n->turn); i++) {
             struct link_view v;
             turn_link_view(n->turn, i, &v);
-            if (v.state != LINK_live) world_fail(w, "LINK %u to %u is %s: %s", n->code, v.code, link_name(v.state), v.reason);
+            struct node *peer = node_of(w, v.code);
+            bool filed = w->filed[v.is_parent ? n->index : peer->index];
+            if (filed && v.state != LINK_dialling) world_fail(w, "LINK %u to %u is %s, and has no network", n->code, v.code, link_name(v.state));
+            if (filed && v.behind_out) world_fail(w, "LINK %u to %u: %llu not confirmed", n->code, v.code, (unsigned long long)v.behind_out);
+            if (!filed && v.state != LINK_live) world_fail(w, "LINK %u to %u is %s: %s", n->code, v.code, link_name(v.state), v.reason);
         }
         store_abort(n->store);
     }

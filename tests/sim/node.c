@@ -43,6 +43,9 @@ static struct turn_options turn_options_of(struct world *w, struct node *n) {
     };
     if (n->parent == 0 && w->subscribe) { o.subscribe[0] = w->subscribe; o.n_subscribe = 1; }
     lz_put32(o.seal_key, n->code);
+    uint8_t secret[32], public_key[32];
+    carry_keys(n->code, public_key, o.secret_key);
+    if (n->parent) carry_keys(n->parent, o.parent_key, secret);
     for (int i = 0; i < 4; i++) lz_put32(o.epoch.b + 4 * i, (uint32_t)sim_random(w, UINT32_MAX) | 1);
     return o;
 }
@@ -96,7 +99,7 @@ bool node_finish(struct world *w, struct node *n) {
 void node_run(struct world *w, struct node *n) {
     turn_begin(n->turn, node_now(w, n));
     if (n->hung) { turn_parent_event(n->turn, PARENT_LOST); n->hung = false; }
-    if (n->up_index >= 0 && !n->connected && n->enrolled && w->nodes[n->up_index].up && w->now_ms >= w->connect_at[n->index]) {
+    if (n->up_index >= 0 && !w->filed[n->index] && !n->connected && n->enrolled && w->nodes[n->up_index].up && w->now_ms >= w->connect_at[n->index]) {
         n->connected = true;
         turn_parent_event(n->turn, PARENT_CONNECTED);
     }

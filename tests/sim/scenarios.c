@@ -1456,6 +1456,174 @@ static void rot_aborted(struct world *w) {
     heal_and_check(w);
 }
 
+/* ---- files instead of a network (carry.c) ------------------------------------------------------------------------------------ */
+
+/* Province, city, county; the county, or the city too, never has a network. */
+static void offline_line(struct world *w, bool city_too) {
+    world_add(w, P, 0, TIER_PROVINCE, true);
+    world_add(w, C1, P, TIER_CITY, true);
+    world_add(w, K12, C1, TIER_COUNTY, true);
+    w->filed[1] = city_too;
+    w->filed[2] = true;
+    world_start(w);
+    run_for(w, 5 * SECOND);
+    carry_settle(w);
+}
+
+static enum lz_err carry(struct world *w, uint32_t from, uint32_t to) {
+    struct stick s;
+    if (w->failed || !carry_export(w, node_of(w, from), to, &s)) return LZ_not_found;
+    enum lz_err err = carry_import(w, &s);
+    free(s.bytes);
+    return err;
+}
+
+static struct stick made(struct world *w, uint32_t from, uint32_t to) {
+    struct stick s = { 0 };
+    expect(w, carry_export(w, node_of(w, from), to, &s), "%u could not make a bundle for %u", from, to);
+    return s;
+}
+
+static void expect_taken(struct world *w, const struct stick *s, enum lz_err wanted) {
+    if (w->failed) return;
+    enum lz_err err = carry_import(w, s);
+    expect(w, err == wanted, "bundle %u was %s, not %s", (unsigned)s->serial, lz_err_name(err), lz_err_name(wanted));
+}
+
+static void settle_and_check(struct world *w) {
+    if (w->failed) return;
+    world_heal(w);
+    run_for(w, MINUTE);
+    carry_settle(w);
+    if (!w->failed) world_check(w);
+}
+
+/* Nothing but files, through two tiers: orders down, problems up, receipts both ways, and nobody says `live`. */
+static void files_only(struct world *w) {
+    offline_line(w, true);
+    struct rec_id id = order(w, P, 0), up = problem(w, K12);
+    expect(w, !holds(w, C1, id), "there is a network");
+    expect(w, carry(w, P, C1) == LZ_ok && carry(w, C1, K12) == LZ_ok, "the order does not go down");
+    expect(w, holds(w, K12, id) && state_at(w, K12, C1) == LINK_dialling, "the county does not have it, or says too much");
+    act(w, K12, id, "sign", 0);
+    expect(w, carry(w, K12, C1) == LZ_ok && carry(w, C1, P) == LZ_ok, "the answer does not go up");
+    expect(w, holds(w, C1, up) && moves_at(w, P, id, K12, "sign", K12).n == 1, "the signing is not at the province");
+    settle_and_check(w);
+}
+
+/* It dies before and after each of the commits of an import, and the file is imported again: everything once. */
+static void files_crash(struct world *w) {
+    offline_line(w, false);
+    struct rec_id ids[40];
+    for (int i = 0; i < 40; i++) ids[i] = big_problem(w, K12);
+    struct stick s = made(w, K12, C1);
+    for (int i = 0; i < 12 && !w->failed; i++) {
+        node_of(w, C1)->dies = i % 2 ? 1 : 2;
+        enum lz_err err = carry_import(w, &s);
+        expect(w, err == LZ_store_io || err == LZ_bundle_replayed, "it did not die: %s", lz_err_name(err));
+        run_for(w, 10 * SECOND);
+    }
+    enum lz_err err = w->failed ? LZ_ok : carry_import(w, &s);
+    expect(w, err == LZ_ok || err == LZ_bundle_replayed, "the file does not go on: %s", lz_err_name(err));
+    for (int i = 0; i < 40; i++) expect(w, holds(w, C1, ids[i]), "problem %d is not at the city", i);
+    expect_taken(w, &s, LZ_bundle_replayed);
+    free(s.bytes);
+    settle_and_check(w);
+}
+
+/* The disk is full in the middle: nothing half, and it goes on when there is room. */
+static void files_full(struct world *w) {
+    offline_line(w, false);
+    struct rec_id id = problem(w, K12);
+    struct stick s = made(w, K12, C1);
+    node_of(w, C1)->full = true;
+    enum lz_err err = w->failed ? LZ_full : carry_import(w, &s);
+    expect(w, err != LZ_ok && !holds(w, C1, id), "a full disk took it: %s", lz_err_name(err));
+    node_of(w, C1)->full = false;
+    run_for(w, 2 * SECOND);
+    expect_taken(w, &s, LZ_ok);
+    expect(w, holds(w, C1, id), "it did not go on");
+    free(s.bytes);
+    settle_and_check(w);
+}
+
+/* A lost store comes back through files alone, though both start anew on every day that a file is under way. */
+static void files_lost_store(struct world *w) {
+    offline_line(w, false);
+    struct rec_id up = problem(w, K12), down = order(w, C1, K12);
+    carry_settle(w);
+    node_destroy(w, node_of(w, K12));
+    for (int i = 0; i < 4 && !w->failed; i++) {
+        carry(w, K12, C1);
+        node_down(w, node_of(w, C1), 100);
+        run_for(w, 5 * SECOND);
+        carry(w, C1, K12);
+        node_down(w, node_of(w, K12), 100);
+        run_for(w, 5 * SECOND);
+    }
+    expect(w, holds(w, K12, up) && holds(w, K12, down), "the county does not have its own back");
+    settle_and_check(w);
+}
+
+/* Both went back at once: each begins behind what the other has. Their hellos must be heard all the same. */
+static void files_both_restored(struct world *w) {
+    offline_line(w, false);
+    node_copy(w, node_of(w, C1));
+    node_copy(w, node_of(w, K12));
+    for (int i = 0; i < 3; i++) { problem(w, K12); order(w, C1, K12); }
+    carry_settle(w);
+    node_restore(w, node_of(w, C1));
+    node_restore(w, node_of(w, K12));
+    settle_and_check(w);
+}
+
+/* A stick that was made before the store was lost comes after one that was made since: it is old, and does no harm. */
+static void files_late_stick(struct world *w) {
+    offline_line(w, false);
+    node_copy(w, node_of(w, K12));
+    node_down(w, node_of(w, K12), 100);
+    run_for(w, 2 * SECOND);
+    problem(w, K12);
+    struct stick lost = made(w, K12, C1);
+    run_for(w, MINUTE);
+    node_restore(w, node_of(w, K12));
+    expect(w, carry(w, K12, C1) == LZ_ok, "the store that went back is not heard");
+    expect_taken(w, &lost, LZ_bundle_old);
+    struct rec_id after = problem(w, K12);
+    expect(w, carry(w, K12, C1) == LZ_ok && holds(w, C1, after), "the late stick did harm");
+    expect_taken(w, &lost, LZ_bundle_old);
+    free(lost.bytes);
+    settle_and_check(w);
+}
+
+/* Files beside a network that works: they bring nothing new, and the link stays what it is. */
+static void files_beside_network(struct world *w) {
+    one_line(w);
+    run_for(w, 20 * SECOND);
+    struct rec_id id = problem(w, K12);
+    struct stick s = made(w, K12, C1), later;
+    run_for(w, 20 * SECOND);
+    struct link_view before, after;
+    expect(w, link_at(w, C1, K12, &before) && before.state == LINK_live, "not live");
+    expect_taken(w, &s, LZ_ok);
+    expect_taken(w, &s, LZ_bundle_replayed);
+    expect(w, link_at(w, C1, K12, &after) && after.state == LINK_live && after.since_wall_ms == before.since_wall_ms, "a file disturbed a live link");
+    later = made(w, K12, C1);
+    node_down(w, node_of(w, K12), 100);
+    run_for(w, 20 * SECOND);                                    /* the county runs anew, and the wire has said so */
+    expect_taken(w, &later, LZ_bundle_old);
+    expect(w, link_at(w, C1, K12, &after) && after.state == LINK_live && holds(w, C1, id), "an old file disturbed a live link");
+    world_dark(w, node_of(w, K12), 10 * MINUTE);
+    run_for(w, 2 * MINUTE);
+    struct rec_id dark = problem(w, K12);
+    expect(w, carry(w, K12, C1) == LZ_ok && holds(w, C1, dark), "a dark county is not helped by a file");
+    expect(w, state_at(w, C1, K12) != LINK_live, "a file made a dark link live");
+    free(s.bytes);
+    free(later.bytes);
+    run_for(w, 9 * MINUTE);
+    heal_and_check(w);
+}
+
 struct scenario {
     const char *name;
     void (*tell)(struct world *w);
@@ -1513,6 +1681,13 @@ static const struct scenario scenarios[] = {
     { "rot_together", rot_together, false },
     { "rot_singly", rot_singly, false },
     { "rot_aborted", rot_aborted, false },
+    { "files_only", files_only, false },
+    { "files_crash", files_crash, false },
+    { "files_full", files_full, false },
+    { "files_lost_store", files_lost_store, false },
+    { "files_both_restored", files_both_restored, false },
+    { "files_late_stick", files_late_stick, false },
+    { "files_beside_network", files_beside_network, false },
 };
 
 /* In a process of its own: one that dies by an assertion is one that failed. */

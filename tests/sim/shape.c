@@ -6,8 +6,8 @@
 void shape_roster_put(struct world *w, struct node *parent, const struct node *child) {
     uint32_t subtree[NODES_MAX];
     size_t count = 0;
-    uint8_t key[32] = { 1 };
-    lz_put32(key + 4, child->code);
+    uint8_t key[32], secret[32];
+    carry_keys(child->code, key, secret);
     for (int i = 0; i < w->n_nodes; i++)
         if (world_below(w, w->nodes[i].code, child->code)) subtree[count++] = w->nodes[i].code;
     enum lz_err err = roster_add(parent->roster, child->code, key, subtree, count, NULL);

@@ -1,5 +1,6 @@
 /* sim: random worlds from seeds.  sim [-f FIRST] [-n SEEDS] [-j JOBS] [-m MIX] [-t] [-x] [-d] [-b]
  *   -m  crash (default), restore, destroy, all: what may happen     -t  trace     -x  expect at least one failure
+ *       files: half of the links never have a network (carry.c)
  *   -d  derived rows are dropped and made again at the end, and must be as before (mend.c)
  *   -b  single bits of a store's file flip instead: what comes of each (bits.c)
  *   -s  all, list or a name: the scripted scenarios of scenarios.c instead of seeds
@@ -20,16 +21,19 @@ static void one_world(struct world *w, uint64_t seed, const char *dir, const str
     world_open(w, seed, dir, trace);
     faults_draw(w, mix);
     shape_make(w);
+    if (mix->files) carry_draw(w);
     world_start(w);
     int steps = 150 + (int)sim_random(w, 350);
     for (int i = 0; i < steps && !w->failed; i++) {
         struct node *n = &w->nodes[sim_random(w, (uint64_t)w->n_nodes)];
         clerk_acts(w, n);
         faults_step(w, n);
+        if (mix->files) carry_step(w);
         world_run(w, w->now_ms + sim_random(w, 400));
     }
     world_heal(w);
     world_run(w, w->now_ms + 150000);
+    if (mix->files && !w->failed) carry_settle(w);
     if (!w->failed) world_check(w);
     if (mend && !w->failed) world_mend(w);
 }
@@ -71,6 +75,8 @@ int main(int argc, char **argv) {
         else if (option == 'm') {
             mix.restore = strstr(optarg, "restore") || strstr(optarg, "all");
             mix.destroy = strstr(optarg, "destroy") || strstr(optarg, "all");
+            mix.files = strstr(optarg, "files");
+            mix.clock = !mix.files;                              /* which of two lost lines is the later one, only a clock tells */
         } else if (option == 't') trace = true;
         else if (option == 's') scenario = optarg;
         else if (option == 'x') expect = true;

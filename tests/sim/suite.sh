@@ -7,6 +7,8 @@ sim() {
     check sim/mended-300-seeds 300 "$BUILD/sim" -n 300 -d
     check sim/mended-restored-300-seeds 300 "$BUILD/sim" -n 300 -d -m all
     check sim/bits-1500-flips 200 "$BUILD/sim" -b -n 1500
+    check sim/files-600-seeds 300 "$BUILD/sim" -n 600 -m files
+    check sim/files-everything-600-seeds 300 "$BUILD/sim" -n 600 -m files,all
     check sim/scenarios 300 "$BUILD/sim" -s all
 }
 asan() {

@@ -90,7 +90,8 @@ void world_start(struct world *w) {
 static uint64_t wake_of(const struct world *w, const struct node *n) {
     if (!n->up) return n->back_ms;
     uint64_t at = n->wake_ms;
-    if (n->up_index >= 0 && !n->connected && n->enrolled && w->nodes[n->up_index].up && w->connect_at[n->index] < at) at = w->connect_at[n->index];
+    if (n->up_index >= 0 && !w->filed[n->index] && !n->connected && n->enrolled && w->nodes[n->up_index].up &&
+        w->connect_at[n->index] < at) at = w->connect_at[n->index];
     return at;
 }
 
@@ -131,6 +132,7 @@ void world_close(struct world *w) {
         roster_destroy(&w->nodes[i].roster);
     }
     for (size_t i = 0; i < w->n_parcels; i++) free(w->parcels[i].bytes);
+    for (size_t i = 0; i < w->n_sticks; i++) free(w->sticks[i].bytes);
     for (size_t i = 0; i < w->n_told; i++) { free(w->told[i].envelope); free(w->told[i].targets); }
     history_destroy(&w->history);
     free(w->parcels);

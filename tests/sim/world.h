@@ -48,6 +48,13 @@ struct parcel {                      /* a packet under way */
     size_t len;
     uint64_t connection;
 };
+struct stick {                       /* a bundle that is carried */
+    int from, to;
+    uint8_t *bytes;
+    size_t len;
+    uint64_t serial;
+};
+enum { STICKS_MAX = 48 };
 /* What a clerk was told: this record is on disk. Kept outside of the nodes; the checker knows nothing else. */
 struct told {
     struct rec_id id;
@@ -86,6 +93,10 @@ struct world {
     bool (*eats)(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes);
     void *story;                         /* a scenario's own, for eats */
     struct arena *arena;
+    bool filed[NODES_MAX];               /* by child: its link to the parent never has a network */
+    struct stick sticks[STICKS_MAX];     /* on the way, or lying about */
+    size_t n_sticks;
+    uint64_t carried;
     struct history *history;             /* the second opinion: what it was told */
 };
 uint64_t sim_random(struct world *w, uint64_t below);
@@ -133,7 +144,14 @@ void net_disconnect(struct world *w, int child);
 /* ---- clerks.c ---- */
 void clerk_acts(struct world *w, struct node *n);           /* one act from the seed */
 /* ---- faults.c ---- */
-struct mix { bool crash, restore, destroy, clock; };
+/* ---- carry.c: links without a network ---- */
+void carry_keys(uint32_t code, uint8_t public_key[32], uint8_t secret_key[32]);
+bool carry_export(struct world *w, struct node *from, uint32_t to, struct stick *stick);      /* given: free its bytes */
+enum lz_err carry_import(struct world *w, const struct stick *stick);
+void carry_draw(struct world *w);                           /* which links have none */
+void carry_step(struct world *w);
+void carry_settle(struct world *w);                         /* files both ways until all is said */
+struct mix { bool files, crash, restore, destroy, clock; };
 void faults_draw(struct world *w, const struct mix *mix);
 void faults_step(struct world *w, struct node *n);
 /* rot.c: flips a bit of one value in `one_in` of a table, or of its key; the node is down, or between two turns. Gives how many. */
