@@ -198,7 +198,8 @@ static bool claims_loss(const struct turn *t, const struct link *l, const struct
 
 /* Their cursors tell us what we were: a cursor that our line does not explain means that we lost something. */
 static void judge_ourselves(struct turn *t, struct link *l, const struct hello *h) {
-    bool lost = h->owes;
+    /* a debt that is being paid is no new one: opened anew at each hello, the rows of neighbours whose answers come by file never close */
+    bool lost = h->owes && !l->reclaim;
     for (size_t i = 0; i < h->n_cursors; i++) {
         const struct feed_cursor *c = &h->cursors[i];
         struct out_feed *out = link_out(l, c->feed);
