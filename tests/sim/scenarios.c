@@ -1557,9 +1557,13 @@ static void files_lost_store(struct world *w) {
         carry(w, K12, C1);
         node_down(w, node_of(w, C1), 100);
         run_for(w, 5 * SECOND);
-        carry(w, C1, K12);
+        struct stick answer = made(w, C1, K12), another;
         node_down(w, node_of(w, K12), 100);
         run_for(w, 5 * SECOND);
+        another = made(w, K12, C1);                              /* it asks again, by a stick that is lost, before the answer comes */
+        free(another.bytes);
+        expect_taken(w, &answer, LZ_ok);
+        free(answer.bytes);
     }
     expect(w, holds(w, K12, up) && holds(w, K12, down), "the county does not have its own back");
     settle_and_check(w);
@@ -1568,10 +1572,12 @@ static void files_lost_store(struct world *w) {
 /* Both went back at once: each begins behind what the other has. Their hellos must be heard all the same. */
 static void files_both_restored(struct world *w) {
     offline_line(w, false);
-    node_copy(w, node_of(w, C1));
+    for (int i = 0; i < 3; i++) { problem(w, K12); order(w, C1, K12); }
+    carry_settle(w);
     node_copy(w, node_of(w, K12));
     for (int i = 0; i < 3; i++) { problem(w, K12); order(w, C1, K12); }
     carry_settle(w);
+    node_copy(w, node_of(w, C1));                                /* so each of the two copies knows of more than the other holds */
     node_restore(w, node_of(w, C1));
     node_restore(w, node_of(w, K12));
     settle_and_check(w);

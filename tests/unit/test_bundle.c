@@ -201,10 +201,10 @@ static struct node top, city, county, other;
 static char dir[64];
 static struct units *units;
 static struct calendar *calendar;
-static uint64_t mono, last_id;
+static uint64_t mono, last_id, set_back_ms;
 static const uint64_t T0 = 1650848400000ull;
 
-static struct lz_now now(void) { return (struct lz_now){ mono, T0 + mono }; }
+static struct lz_now now(void) { return (struct lz_now){ mono, T0 + mono - set_back_ms }; }
 static void boot(struct node *n, const struct node *parent) {
     struct store_options so = { .path = n->path, .unit = n->unit, .map_bytes = 256 << 20, .reserve_bytes = 1 << 20, .no_sync = true };
     cr_assert_eq(store_open(&n->store, &so, &fail), LZ_ok, "%s", fail.text);
@@ -441,9 +441,14 @@ Test(bundles, are_refused_when_replayed_foreign_or_old) {
     carry(&city, &county);
     memcpy(file, second, file_len = second_len);
     cr_assert_eq(import_file(&county), LZ_bundle_replayed);
-    shut(&city);                                                  /* the city starts anew: what its last run made is old once this one was heard */
+    export_file(&city, COUNTY);
+    memcpy(second, file, second_len = file_len);                  /* the last of this run */
+    shut(&city);                                                  /* the city starts anew: what its last run made is old once this one was heard, */
+    set_back_ms = LZ_HOUR_MS;                                     /* whatever its clock says */
     boot(&city, &top);
     carry(&city, &county);
+    memcpy(file, second, file_len = second_len);
+    cr_assert_eq(import_file(&county), LZ_bundle_old, "%s", fail.text);
     memcpy(file, first, file_len = first_len);
     cr_assert_eq(import_file(&county), LZ_bundle_old, "%s", fail.text);
     cr_assert_eq(position(&county), before);
