@@ -85,12 +85,6 @@ demo: bootstrap ## 13 real daemons run the plan on loopback [KEEP=1]
 	@$(MAKE) --no-print-directory -j2 $(PROGS)
 	@deploy/demo $(BUILD) $(KEEP)
 
-.PHONY: asan
-asan: ## unit tests and seeds under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/asan OPT='-O1 -g' HARDEN= LINK= SAN='-fsanitize=address,undefined -fno-omit-frame-pointer' asan-built
-	@BUILD=$(BUILD)/asan tests/run asan
-asan-built: $(UNIT_BINS) $(BUILD)/sim
-
 .PHONY: install
 PREFIX ?= /usr/local
 install: $(PROGS) ## install the two programs, the data and the samples [PREFIX=/usr/local] [DESTDIR=]

@@ -20,7 +20,11 @@ tree_stop() { # UNIT [SIGNAL]
     wait "${tree_pid[$1]}" 2>/dev/null
     unset "tree_pid[$1]"
 }
-tree_kill() { local u; for u in "${!tree_pid[@]}"; do kill -9 "${tree_pid[$u]}" 2>/dev/null; done; for u in "${!tree_pid[@]}"; do wait "${tree_pid[$u]}" 2>/dev/null; done; [ -n "${KEEP:-}" ] || rm -rf "$tree_work"; }
+# SLOW=n: programs under a sanitizer or valgrind get n times the time. TREE_END=TERM: daemons still up at the end are asked to end, so that
+# what they leak is seen; they are killed all the same.
+tree_ask_to_end() { local u i; for u in "${!tree_pid[@]}"; do kill -CONT "${tree_pid[$u]}" 2>/dev/null; kill "${tree_pid[$u]}" 2>/dev/null; done
+    for i in $(seq 100); do kill -0 "${tree_pid[@]}" 2>/dev/null || return; sleep 0.05; done; }
+tree_kill() { local u; [ -z "${TREE_END:-}" ] || tree_ask_to_end; for u in "${!tree_pid[@]}"; do kill -9 "${tree_pid[$u]}" 2>/dev/null; done; for u in "${!tree_pid[@]}"; do wait "${tree_pid[$u]}" 2>/dev/null; done; [ -n "${KEEP:-}" ] || rm -rf "$tree_work"; }
 tree_free_port() { # three in a row that nobody listens on
     local p
     while :; do
@@ -56,7 +60,7 @@ tree_start() { # UNIT; returns when it answers
     ${tree_inside[$1]:-} "$tree_build/linzhangd" "$tree_work/$1/conf.ini" 2>>"$tree_work/$1/log" </dev/null &
     tree_pid[$1]=$!
     local i
-    for i in $(seq 200); do ctl "$1" status >/dev/null 2>&1 && return 0; sleep 0.05; done
+    for i in $(seq $((200 * ${SLOW:-1}))); do ctl "$1" status >/dev/null 2>&1 && return 0; sleep 0.05; done
     echo "$1 did not start: $(tail -n 1 "$tree_work/$1/log")" >&2
     return 1
 }
@@ -65,7 +69,7 @@ ctl() { local unit=$1; shift; "$tree_build/linzhangctl" -s "$tree_work/$unit/ctl
 json() { local unit=$1; shift; "$tree_build/linzhangctl" -s "$tree_work/$unit/ctl" --json "$@"; }
 # until_true SECONDS WHAT COMMAND...: waits; ends the test when it does not come.
 until_true() {
-    local end=$((SECONDS + $1)) what=$2
+    local end=$((SECONDS + $1 * ${SLOW:-1})) what=$2
     shift 2
     until "$@"; do [ $SECONDS -lt $end ] || fail "$what: not within time"; sleep 0.1; done
 }

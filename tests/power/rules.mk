@@ -12,7 +12,6 @@ $(BUILD)/tests/power_wrapped: $(POWER_SRC) tests/power/shim.c $(wildcard tests/p
 	@mkdir -p $(@D)
 	$(V)$(CC) $(filter-out -Wconversion -Wshadow -std=c11,$(CFLAGS)) -std=gnu11 -DPOWER_WRAP -rdynamic -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	    -o $@ $(POWER_SRC) tests/power/shim.c $(LIB) $(LIBS)
-asan-built: $(BUILD)/tests/power_wrapped
 
 IMAGES ?= 200000
 .PHONY: power

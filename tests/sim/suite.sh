@@ -11,13 +11,3 @@ sim() {
     check sim/files-everything-600-seeds 300 "$BUILD/sim" -n 600 -m files,all
     check sim/scenarios 300 "$BUILD/sim" -s all
 }
-asan() {
-    export ASAN_OPTIONS=detect_leaks=0:log_path=$out/asan UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-    rm -f "$out"/asan.*
-    unit
-    check sim/asan-crashes 600 "$BUILD/sim" -n 60
-    check sim/asan-everything 600 "$BUILD/sim" -n 60 -m all
-    check sim/asan-scenarios 600 "$BUILD/sim" -s all
-    power-asan
-    for log in "$out"/asan.*; do [ -e "$log" ] || continue; failed=$((failed + 1)); printf 'FAILED %s\n' "$log"; head -n 20 "$log"; done
-}

@@ -102,6 +102,8 @@ int main(int argc, char **argv) {
     run_for(2500);
     printf("refusals %d leaked %d\n", refusals, leaked);
     wire_close(&wire);
+    roster_destroy(&roster);
+    arena_destroy(&arena);
     unlink(control);
     return leaked ? 1 : 0;
 }
