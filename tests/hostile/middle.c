@@ -244,7 +244,8 @@ int main(int argc, char **argv) {
         }
         m.act = modes[i].act;
         bool was_live = true;
-        for (uint64_t end = now_ms() + (modes[i].parts ? 2 * MODE_MS : MODE_MS); now_ms() < end; ) {
+        uint64_t end = now_ms() + (modes[i].parts ? 2 * MODE_MS : MODE_MS);
+        while (now_ms() < end || (m.hurt + m.refused == 0 && now_ms() < end + 10 * MODE_MS)) {       /* a busy machine says little in a second */
             report(&scene, county, &made);
             was_live = link_is(&scene, county, city->unit, "live");
             nap_ms(40);
