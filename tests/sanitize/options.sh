@@ -16,7 +16,8 @@ sanitized() {
 reports() {
     local f found=0
     for f in "$1".*; do
-        if [ ! -e "$f" ] || { [ "${2:-}" = units ] && leaks_of_tests_only "$f"; }; then continue; fi
+        # a thread that could not be stopped in time for the leak check is said in a file too, and is no finding
+        if [ ! -e "$f" ] || ! grep -qv 'was not suspended. False leaks are possible' "$f" || { [ "${2:-}" = units ] && leaks_of_tests_only "$f"; }; then continue; fi
         found=$((found + 1))
         echo "$f"
         head -n 30 "$f"

@@ -18,3 +18,18 @@ asan-sample-programs: $(PROGS) $(BUILD)/sim $(BUILD)/tests/control $(SANITIZE_UN
 asan: bootstrap ## all suites under ASan, LSan and UBSan
 	@$(MAKE) --no-print-directory -j2 $(ASAN_ARGS) $(patsubst $(BUILD)/%,$(BUILD)/asan/%,$(PROGS) $(filter $(BUILD)/%,$(TEST_PROGS)) $(BUILD)/tests/power_wrapped $(BUILD)/tests/control)
 	@BUILD=$(BUILD)/asan tests/run asan
+
+# ThreadSanitizer over real daemons; libzmq is not instrumented, which tests/sanitize/tsan.suppressions and the options allow for.
+TSAN_ARGS := BUILD=$(BUILD)/tsan OPT='-O1 -g' HARDEN= LINK= SAN='-fsanitize=thread'
+.PHONY: tsan tsan-programs
+tsan: bootstrap ## real daemons under ThreadSanitizer, through two system tests
+	@$(MAKE) --no-print-directory -j2 $(TSAN_ARGS) tsan-programs
+	@BUILD=$(BUILD)/tsan tests/run tsan
+tsan-programs: $(PROGS) $(BUILD)/tests/control
+
+# memcheck sees what the sanitizers cannot: what was never written, and the insides of the libraries.
+TEST_PROGS += $(BUILD)/tests/control
+.PHONY: valgrind
+valgrind: bootstrap ## a province, a city and a county under valgrind
+	@$(MAKE) --no-print-directory -j2 $(PROGS) $(BUILD)/tests/control
+	@BUILD=$(BUILD) tests/run memcheck

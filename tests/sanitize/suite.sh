@@ -26,6 +26,7 @@ sanitized_units() {
 }
 # The sample of `make test`; make asan runs everything.
 sanitize() {
+    memcheck
     local BUILD=$BUILD/asan
     (
         # shellcheck disable=SC2030
@@ -53,3 +54,9 @@ asan() {
     sanitized_check asan/demo 120 deploy/demo "$BUILD"
     power-asan
 }
+tsan() {
+    sanitized_check tsan/control 60 tests/sanitize/t_control "$BUILD" race
+    local t
+    for t in t_receipts t_escalation; do sanitized_check "tsan/$t" 60 "tests/system/$t" "$BUILD"; done
+}
+memcheck() { check valgrind/three-tiers 300 tests/sanitize/t_valgrind "$BUILD"; }
