@@ -122,6 +122,17 @@ static void check_told(struct world *w) {
 }
 
 /* Every delivered recipient once: a second DELIVERED in effect is a doubled effect (a second record is excused after restores). */
+/* A ruling that survives only below a lost middle tier is not taken back from there (that waits for signatures): the recipient has
+ * it, its issuer has not. What was lost so is marked at the loss (note_lost). */
+static bool ruling_lost(const struct world *w, struct rec_id subject, uint32_t unit) {
+    for (size_t i = 0; i < w->n_told; i++) {
+        const struct told *t = &w->told[i];
+        if (t->lost && t->id.kind == KIND_move && t->id.origin == subject.origin && rec_id_equal(t->subject, subject) &&
+            (t->move_unit == unit || t->move_unit == 0)) return true;
+    }
+    return false;
+}
+
 static void check_delivered(struct world *w) {
     for (size_t i = 0; i < w->n_told; i++) {
         struct told *t = &w->told[i];
@@ -147,6 +158,7 @@ static void check_delivered(struct world *w) {
             bool has = flow_standing(turn_flow(n->turn), t->id, n->code, &here);
             flow_begin(turn_flow(issuer->turn), (struct lz_now){ w->now_ms, w->now_ms }, w->arena);
             bool had = issuer->up && flow_standing(turn_flow(issuer->turn), t->id, n->code, &there);
+            if (has && had && ruling_lost(w, t->id, n->code)) there = here;
             if (!has || !had || here.state != there.state || here.returns != there.returns || here.urges != there.urges
                     || here.n_progress > there.n_progress + (here.n_progress && !world_below(w, n->code, t->id.origin)))
                 world_fail(w, "order of %u to %u: state %u returns %u urges %u progress %u there, %u %u %u %u at the issuer", t->id.origin, n->code,
