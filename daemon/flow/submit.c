@@ -136,7 +136,7 @@ static enum lz_err check_move(struct flow *f, struct record *d, struct lz_fail *
     size_t n = flow_move_count(f, d->subject, m->unit);
     if (n >= SUBJECT_MOVES_MAX - 16 || (n >= SUBJECT_MOVES_MAX - 64 && row->to == STATE_SAME))
         return lz_refuse(fail, LZ_too_many, "这一件已有 %zu 次办理动作，接近 %d 次的上限；请办结或撤回后另行下发", n, SUBJECT_MOVES_MAX);
-    struct standing s;
+    struct standing s = { 0 };                           /* without memory for it the turn is given up; nothing of it is read as it lies */
     flow_standing(f, d->subject, m->unit, &s);
     enum lz_err err = who_may(f, &subject, &s, row, m->unit, fail);
     if (err != LZ_ok) return err;

@@ -112,6 +112,7 @@ void bundle_reclaim_closed(struct turn *t, struct link *l) {
 /* ---- sessions --------------------------------------------------------------------------------------------------------------------- */
 
 static void session_free(struct bundle_session *s) {
+    if (!s) return;
     free(s->buffer);
     sodium_memzero(s, sizeof *s);
     free(s);

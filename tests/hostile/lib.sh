@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # For the hostile tests: real daemons as in tests/system, and a scene file for the attacking programs.
 hostile_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$hostile_here/../system/lib.sh"

@@ -8,7 +8,9 @@ sanitized() {
     mkdir -p "$(dirname "$reports")"
     rm -f "$reports".*
     export ASAN_OPTIONS=detect_leaks=1:log_path=$reports UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$reports
-    export TSAN_OPTIONS="log_path=$reports:ignore_noninstrumented_modules=1:suppressions=$(realpath tests/sanitize/tsan.suppressions)"
+    local suppressions
+    suppressions=$(realpath tests/sanitize/tsan.suppressions)
+    export TSAN_OPTIONS="log_path=$reports:ignore_noninstrumented_modules=1:suppressions=$suppressions"
     export SLOW=${SLOW:-4} TREE_END=TERM       # a daemon that is killed cannot say what it leaks
 }
 # reports REPORTS [units]: prints the beginning of each; fails if there is one. units: each unit test is a process that Criterion ends, and may
