@@ -155,13 +155,13 @@ static void choose(struct drop *d, const char *name, void *context) {
     if (best->name[0] && (h.from > best->from || (h.from == best->from && h.serial >= best->serial))) return;
     best->from = h.from;
     best->serial = h.serial;
-    strcpy(best->name, name);
+    snprintf(best->name, sizeof best->name, "%s", name);
 }
 
 static void begin_reading(struct drop *d, const char *name) {
     struct reading *r = &d->r;
     *r = (struct reading){ .fd = openat(d->in, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), .id = fresh_id() };
-    strcpy(r->name, name);
+    snprintf(r->name, sizeof r->name, "%s", name);
     if (r->fd >= 0 && turn_import_begin(d->o.turn, r->id, &r->fail) == LZ_ok) return;
     wait_with(d, name, turn_now(d->o.turn).mono_ms);
     close_fd(&r->fd);
@@ -197,7 +197,7 @@ static void take_oldest(struct drop *d, const char *name, void *context) {
     o->n++;
     bool older = st.st_ctim.tv_sec < o->time.tv_sec || (st.st_ctim.tv_sec == o->time.tv_sec && st.st_ctim.tv_nsec < o->time.tv_nsec);
     if (o->name[0] && !older) return;
-    strcpy(o->name, name);
+    snprintf(o->name, sizeof o->name, "%s", name);
     o->time = st.st_ctim;
 }
 
@@ -262,6 +262,7 @@ static void sweep_one(struct drop *d, const char *name, void *context) {
     unsigned long long serial;
     int end = 0;
     struct stat st;
+    /* NOLINTNEXTLINE(cert-err34-c): the widths bound the numbers, and %n says that all of it was read */
     if (sscanf(name, "%6u-to-%6u-%20llu.lzb%n", &from, &to, &serial, &end) != 3 || end == 0 || from != turn_settings(d->o.turn)->unit) return;
     bool partial = strcmp(name + end, ".partial") == 0;
     if (name[end] != 0 && !partial) return;

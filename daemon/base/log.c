@@ -54,7 +54,7 @@ static void emit(uint64_t wall_ms, enum lz_level level, const char *line, uint64
 static bool may_tell(enum lz_level level, struct lz_now now) {
     if (level == LZ_ERROR) return true;
     if (paid_until_ms < now.mono_ms) paid_until_ms = now.mono_ms;
-    if (paid_until_ms - now.mono_ms > EVERY_MS * BURST) { left_out++; return false; }
+    if (paid_until_ms - now.mono_ms > (uint64_t)EVERY_MS * BURST) { left_out++; return false; }
     paid_until_ms += EVERY_MS;
     if (left_out == 0 || paid_until_ms - now.mono_ms > EVERY_MS * BURST / 2) return true;     /* the flood is over */
     char line[64];

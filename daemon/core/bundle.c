@@ -209,5 +209,5 @@ enum bundle_got bundle_reader_next(struct bundle_reader *r, struct lz_bytes *inp
 enum lz_err bundle_reader_close(const struct bundle_reader *r, struct lz_fail *fail) {
     if (r->stage == BUNDLE_AT_END) return LZ_ok;
     if (r->stage == BUNDLE_AT_FAULT) { if (fail) *fail = r->fault; return r->fault.code; }
-    return lz_refuse(fail, LZ_bundle_torn, "离线包残缺：在第 %llu 字节处中断，没有结尾", (unsigned long long)(r->at + r->have));
+    return lz_refuse(fail, LZ_bundle_torn, "离线包残缺：在第 %llu 字节处中断，没有结尾", (unsigned long long)r->at + r->have);
 }

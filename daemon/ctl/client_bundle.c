@@ -123,6 +123,7 @@ enum lz_err bundle_export(struct session *s, const struct command *command, stru
         more = lz_bytes_equal(row_cell(&rows[n], "more"), lz_bytes_str("1"));
         text = told(s->arena, text, path, &rows[n]);
         char hex[17] = "";
+        if (id.len != 16) break;                         /* no session: nothing can follow */
         memcpy(hex, id.data, 16);
         if (lz_hex_parse(hex, last, 8)) after = lz_bytes_of(last, 8);
     }

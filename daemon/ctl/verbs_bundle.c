@@ -62,7 +62,7 @@ static void row_made(struct call *c, const struct bundle_made *made) {
 }
 
 enum lz_err verb_bundle_read(struct call *c) {
-    uint64_t id, offset;
+    uint64_t id = 0, offset = 0;
     struct bundle_made made;
     enum lz_err err = arg_hex64(c, "session", &id);
     if (err == LZ_ok) err = arg_hex64(c, "offset", &offset);
@@ -109,7 +109,7 @@ static void say_taken(struct call *c, const struct bundle_taken *t) {
 }
 
 enum lz_err verb_bundle_write(struct call *c) {
-    uint64_t id, offset;
+    uint64_t id = 0, offset = 0;
     struct bundle_taken taken;
     enum lz_err err = arg_hex64(c, "session", &id);
     if (err == LZ_ok) err = arg_hex64(c, "offset", &offset);

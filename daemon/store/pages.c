@@ -146,13 +146,13 @@ static bool walk(struct pages *p, const uint8_t *db, bool is_free, bool is_main)
 /* The younger of the two heads counts, as LMDB has it; whether they are heads of its own it sees itself. */
 static bool look(struct pages *p) {
     const uint8_t *heads[2];
-    if (p->size < 2 * 512) return true;
+    if (p->size < (size_t)2 * 512) return true;
     p->page = le(p->map + META_AT + 24, 4);
-    if (p->page < 512 || p->page > 65536 || p->size < 2 * p->page) return wrong(p, 0, "the size of a page");
+    if (p->page < 512 || p->page > 65536 || p->size < (size_t)2 * p->page) return wrong(p, 0, "the size of a page");
     heads[0] = p->map + META_AT;
     heads[1] = p->map + p->page + META_AT;
-    const uint8_t *head = heads[le(heads[1] + 24 + 2 * DB_BYTES + 8, 8) > le(heads[0] + 24 + 2 * DB_BYTES + 8, 8)];
-    p->last = le(head + 24 + 2 * DB_BYTES, 8);
+    const uint8_t *head = heads[le(heads[1] + 24 + (size_t)2 * DB_BYTES + 8, 8) > le(heads[0] + 24 + (size_t)2 * DB_BYTES + 8, 8)];
+    p->last = le(head + 24 + (size_t)2 * DB_BYTES, 8);
     if (le(head + 24, 4) != p->page || p->last < 1 || p->last > UINT64_C(1) << 40) return wrong(p, 0, "the head");
     p->used = calloc(1, p->last / 8 + 1);
     if (!p->used) return wrong(p, 0, "the head");

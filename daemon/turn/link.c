@@ -341,7 +341,7 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
  * for the wire may have told more since it was written. With a network the wire has said the rest. */
 void link_take_filed_hello(struct turn *t, struct link *l, const struct hello *h) {
     struct epoch e = h->lineage[h->n_lineage - 1].epoch;
-    uint64_t acked[LINK_FEEDS_MAX];
+    uint64_t acked[LINK_FEEDS_MAX] = { 0 };
     bool live = link_has_network(t, l), same = epoch_equal(e, l->in[0].cursor.epoch);
     size_t n = live ? h->n_cursors : 0;
     for (size_t i = 0; i < n; i++) {

@@ -28,7 +28,7 @@ static uint32_t port_of(const struct sockaddr_in6 *address) {
 
 /* Which of our sockets the connection belongs to; GUARD_COUNT: none. */
 static size_t place_of(const struct guard *guard, int fd, const struct link *far) {
-    struct sockaddr_in6 near;
+    struct sockaddr_in6 near = { 0 };
     socklen_t len = sizeof near;
     if (getsockname(fd, (struct sockaddr *)&near, &len) != 0) return GUARD_COUNT;
     uint32_t here = port_of(&near), there = port_of(&far->address);
