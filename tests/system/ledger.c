@@ -128,8 +128,9 @@ static void read_book(const char *path) {
         struct rec_id id;
         bool whole;
         if (sscanf(line, "%7s", word) != 1 || strcmp(word, "ok") != 0) continue;
-        if (sscanf(line, "%7s %u %33s %u %70s", word, &unit, request, &index, what) != 5) die("a line that is none");
-        if (!lz_hex_parse(request, bytes, sizeof bytes) || !rec_id_parse(what, &id, &whole) || !whole) die("a line that is none");
+        if (sscanf(line, "%7s %u %33s %u %70s", word, &unit, request, &index, what) != 5 || !lz_hex_parse(request, bytes, sizeof bytes) ||
+            !rec_id_parse(what, &id, &whole) || !whole)
+            die(line);
         acknowledged++;
         struct item *i = find(node_of(unit), id);
         if (!i) fault("lost: %s was acknowledged by %u and is not there", what, unit);
