@@ -96,6 +96,8 @@ enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
     }
     turn_close(&turn);
     store_close(&to.store);
-    if (err != LZ_ok) printf(store_restore_undo(o->store.path, kept) ? "备份不能使用，原来的存储已放回\n" : "备份不能使用；请把 %s 改名为 data.mdb\n", kept);
+    if (err == LZ_ok) return LZ_ok;
+    if (store_restore_undo(o->store.path, kept)) printf("备份不能使用，原来的存储已放回\n");
+    else printf("备份不能使用；请把 %s 改名为 data.mdb\n", kept);
     return err;
 }

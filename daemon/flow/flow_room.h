@@ -69,7 +69,8 @@ struct cached_subject *subject_of(struct flow *f, struct rec_id id);
 void *cache_find(struct flow *f, enum cache_type type, const struct key *key, size_t size, bool *found);
 void standings_settle(struct flow *f);     /* folds and judges what was touched */
 void standings_write(struct flow *f);
-void cache_spill(struct flow *f);          /* writes out and empties; nothing found before is valid after */
+void cache_flush(struct flow *f);          /* writes out and empties; nothing found before is valid after */
+void cache_spill(struct flow *f);          /* the same, when it has grown large */
 bool fold_again(struct flow *f, struct rec_id subject, uint32_t unit, struct standing *s);
 /* rollup.c */
 void rollup_add(struct flow *f, uint16_t kind, struct rec_id subject, const struct counters *after, const struct counters *before);

@@ -6,15 +6,6 @@
  * incremental way, and `verify` finds no difference after it. */
 #include "flow_room.h"
 
-static void flush(struct flow *f) {
-    standings_settle(f);
-    reroutes_run(f);
-    standings_write(f);
-    rollups_write(f);
-    if (f->n_used) memset(f->index, 0, 2 * f->max_slots * sizeof *f->index);
-    f->n_used = 0;
-}
-
 /* ---- standings ---------------------------------------------------------------------------------------------------------- */
 
 /* Long ago: judged in this turn, and the mark of a standing that is being made again; or of one that nothing has called for yet. */
@@ -154,11 +145,11 @@ static void sums_again(struct flow *f) {
     struct key key = { 0 };
     struct lz_bytes v;
     sums_to_zero(f);
-    flush(f);
+    cache_flush(f);
     size_t mark = arena_used(f->arena);
     for (; store_seek(f->o.store, TABLE_standing, &key, &v); key = key_after(key)) {
         if (!flow_has_room(f)) {                         /* as cache_spill, and what the rows took is given back: there may be any number */
-            flush(f);
+            cache_flush(f);
             flow_forget(f);                              /* only sums are in it: nothing that a feed still needs */
             arena_rewind(f->arena, mark);
         }
@@ -171,7 +162,7 @@ static void sums_again(struct flow *f) {
         rollup_add(f, subject.kind, whole, &part, &none);
     }
     for (size_t i = 0; i < f->o.roster->n_children; i++) flow_child_part(f, f->o.roster->children[i].code, true);
-    flush(f);
+    cache_flush(f);
 }
 
 static void due_again(struct flow *f) {
@@ -191,7 +182,7 @@ static void due_again(struct flow *f) {
 
 void flow_mend(struct flow *f, bool anew, struct mend *out) {
     *out = (struct mend){ 0 };
-    flush(f);
+    cache_flush(f);
     if (anew) {
         clear(f, TABLE_subject);
         standings_to_marks(f);

@@ -33,12 +33,15 @@ bool flow_has_room(const struct flow *f) { return f->n_used < CACHE_ROOM; }
 void flow_make_room(struct flow *f) { cache_spill(f); }
 
 void cache_spill(struct flow *f) {
-    if (f->n_used < CACHE_ROOM) return;
+    if (f->n_used >= CACHE_ROOM) cache_flush(f);
+}
+
+void cache_flush(struct flow *f) {
     standings_settle(f);
     reroutes_run(f);
     standings_write(f);
     rollups_write(f);
-    memset(f->index, 0, 2 * f->max_slots * sizeof *f->index);
+    if (f->n_used) memset(f->index, 0, 2 * f->max_slots * sizeof *f->index);
     f->n_used = 0;
 }
 

@@ -188,17 +188,20 @@ static bool may_have(struct turn *t, const struct link *l, struct key key) {
 static void ask_neighbours(struct turn *t) {
     struct repairs *p = &t->repairs;
     p->ask_ms = t->now.mono_ms + ASK_AGAIN_MS;
-    for (size_t i = 0; i < p->view.n_damaged; i++) p->damaged[i].asked = p->damaged[i].absent = 0;
+    for (size_t i = 0; i < p->view.n_damaged; i++) p->damaged[i].asked = p->damaged[i].absent = p->damaged[i].absent_at = 0;
     for (struct link *l = t->links; l; l = l->next) {
-        if (l->gone || !l->greeted) continue;
+        l->repair_asked = false;
+        if (l->gone) continue;
         struct lz_bytes *keys = arena_alloc_raw(t->arena, REPAIR_KEYS_MAX * sizeof *keys), packet;
         struct repair ask = { .keys = keys };
         for (size_t i = 0; keys && i < p->view.n_damaged; i++) {
             if (!may_have(t, l, p->damaged[i].key)) continue;
             keys[ask.n_keys++] = key_view(&p->damaged[i].key);
-            p->damaged[i].asked++;
+            p->damaged[i].asked++;                       /* one that is away may have it all the same: nothing is given up behind its back */
         }
-        if (ask.n_keys && repair_encode(t->arena, PACKET_REPAIR_ASK, &ask, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
+        if (ask.n_keys == 0 || !l->greeted || repair_encode(t->arena, PACKET_REPAIR_ASK, &ask, &packet) != LZ_ok) continue;
+        turn_post(t, l->code, CHANNEL_SYNC, packet);
+        l->repair_asked = true;
     }
 }
 
@@ -272,10 +275,13 @@ void repair_on_answer(struct turn *t, struct link *l, struct lz_bytes body) {
     if (!l->greeted || t->repairs.view.n_damaged == 0) return;
     size_t healed = 0;
     for (size_t i = 0; i < answer.n_envelopes; i++) healed += heal(t, l, answer.envelopes[i]);
-    for (size_t i = 0; i < answer.n_keys; i++) {
+    for (size_t i = 0; l->repair_asked && i < answer.n_keys; i++) {       /* no neighbour speaks for two, nor twice */
         struct damage *d = damage_of(t, answer.keys[i]);
-        if (d && may_have(t, l, d->key)) d->absent++;
+        if (!d || !may_have(t, l, d->key) || d->absent_at == l->code) continue;
+        d->absent_at = l->code;
+        d->absent++;
     }
+    l->repair_asked = false;
     if (healed) lz_log(LZ_WARN, "repair.healed peer=%06u records=%zu left=%zu", l->code, healed, t->repairs.view.n_damaged);
     if (healed && t->repairs.view.n_damaged && answer.n_keys + answer.n_envelopes < t->repairs.view.n_damaged) t->repairs.ask_ms = 0;
     if (healed && t->repairs.view.n_damaged == 0) {       /* what was made again meanwhile lacked them */

@@ -81,7 +81,7 @@ struct repair_view {
 /* Reads everything now, makes good what it can, asks the neighbours for the rest. In a turn that has touched nothing. */
 void turn_repair(struct turn *turn);
 void turn_repair_view(const struct turn *turn, struct repair_view *view);
-/* A record that is still damaged: its key; how many neighbours were asked, and how many of them do not hold it. */
+/* A record that is still damaged: its key; how many neighbours may hold it, and how many of them say that they do not. */
 /* An operator says: what no neighbour holds is lost. Its places are cleared, and everything derived is made anew. */
 void turn_repair_give_up(struct turn *turn);
 struct key turn_damaged(const struct turn *turn, size_t index, uint32_t *asked, uint32_t *absent);

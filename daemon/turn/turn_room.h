@@ -51,7 +51,8 @@ struct link {
     bool reclaim, reclaim_passed, owes;
     struct key reclaim_after;
     uint64_t reclaim_asked_ms;
-    uint64_t repaired_ms;            /* when we last looked for what is damaged at the peer */
+    uint64_t repaired_ms;            /* when we last looked for what the peer has damaged */
+    bool repair_asked;               /* it owes us an answer on what we have damaged */
     /* what costs us more to answer than the peer to ask */
     uint64_t hello_at_ms, claim_at_ms;
     uint64_t gave_turn;              /* the turn of the last reclaim answers, */
@@ -80,7 +81,8 @@ enum { ASTRAY_MAX = 64 };
 /* A record whose stored value does not match its checksum: its bytes are somewhere else too, or lost. */
 struct damage {
     struct key key;
-    uint32_t asked, absent;          /* neighbours */
+    uint32_t asked, absent;          /* neighbours that may have it, away or not; that say they have not, each once a round */
+    uint32_t absent_at;              /* the last that said it has none: a key said twice in one answer is one */
 };
 struct repairs {
     struct astray astray[ASTRAY_MAX];
