@@ -506,6 +506,7 @@ void links_states(struct turn *t) {
 void turn_child_added(struct turn *t, uint32_t code) {
     LZ_ASSERT(t->in_turn && roster_find(t->o.roster, code));
     struct link *l = link_make(t, code, false);
+    t->roster_changed = true;
     load_cursors(t, l);
     reclaim_load(t, l);
     l->greeted = l->connected = false;
@@ -519,23 +520,26 @@ static void child_leaves(struct turn *t, uint32_t code) {
     flow_child_part(t->flow, code, false);
 }
 
-/* At start: the roster is a file of its own, and we may have died between its change and the commit. */
-void links_forget_removed(struct turn *t) {
-    struct key key = { 0 };
-    struct lz_bytes v;
-    for (; store_seek(t->o.store, TABLE_walk, &key, &v); key = key_after(key)) {
-        uint32_t code = lz_get32(key.b);
-        if (code && code != t->o.parent && !roster_find(t->o.roster, code)) child_leaves(t, code);
-    }
-}
-
 void turn_child_removed(struct turn *t, uint32_t code) {
     struct link *l = link_find(t, code);
     LZ_ASSERT(t->in_turn && !roster_find(t->o.roster, code));
     if (!l) return;
+    t->roster_changed = true;
     l->gone = true;
     l->greeted = l->connected = l->reclaim = false;
     child_leaves(t, code);
+}
+
+/* The roster is written before the turn that follows it: we may have died between the two, or the turn was given up for want of room. */
+void links_follow_roster(struct turn *t) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(t->o.store, TABLE_walk, &key, &v); key = key_after(key)) {
+        uint32_t code = lz_get32(key.b);
+        if (code != 0 && code != t->o.parent && !roster_find(t->o.roster, code)) child_leaves(t, code);
+    }
+    for (size_t i = 0; i < t->o.roster->n_children; i++) flow_child_part(t->flow, t->o.roster->children[i].code, true);
+    walk_check(t);
 }
 
 bool turn_resolve(struct turn *t, uint32_t peer) {

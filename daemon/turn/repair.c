@@ -153,6 +153,7 @@ static enum rot_then notice(void *context, enum table table, struct key key, str
 void repair_tick(struct turn *t) {
     struct repairs *p = &t->repairs;
     uint64_t now = t->now.mono_ms;
+    if (store_written(t->o.store)) return;               /* the turn has begun with what the last one lost (links_follow_roster): the next one */
     bool found = store_rot(t->o.store) > 0 && p->view.n_damaged == 0 && now >= p->looked_ms + LOOK_AGAIN_MS;
     if (p->looked_ms == 0) found = store_rot(t->o.store) > 0;
     if (p->again_ms) found = now >= p->again_ms;

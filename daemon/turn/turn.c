@@ -19,10 +19,7 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
     if ((is_new || t->o.restored) && t->links) reclaim_open_all(t, NULL, is_new ? "new_store" : "restored");
     follow_try_again(t);
-    walk_check(t);
-    links_forget_removed(t);
-    for (size_t i = 0; i < t->o.roster->n_children; i++)             /* one may have been enrolled, and we died before the commit */
-        flow_child_part(t->flow, t->o.roster->children[i].code, true);
+    links_follow_roster(t);
     flow_rollups_again(t->flow);
     flow_settle(t->flow);
     enum lz_err err = store_commit(t->o.store);
@@ -98,6 +95,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
     t->outbox = arena_alloc_raw(t->arena, OUTBOX_MAX * sizeof *t->outbox);
     t->n_outbox = t->at_outbox = t->outbox_bytes = 0;
     flow_begin(t->flow, now, t->arena);
+    if (t->roster_changed) links_follow_roster(t);
     /* after every write: at full speed what is routine would eat the reserve within the second that an idle node may wait */
     if (wrote || t->room_checked_ms == 0 || now.mono_ms >= t->room_checked_ms + ROOM_EVERY_MS) {
         bool was = t->room.full;
@@ -230,6 +228,7 @@ enum lz_err turn_commit(struct turn *t) {
     }
     if (!rest) flow_committed(t->flow);
     repair_committed(t);
+    t->roster_changed = false;
     if (t->busy) t->counters.commits++;
     links_tick(t);
     publish_live(t);

@@ -116,6 +116,7 @@ struct turn {
     bool wants_dial;
     uint64_t dialled_ms;
     bool walk_active;
+    bool roster_changed;             /* and no commit has followed yet: if its turn is given up, the next one does it */
     uint64_t random;
     struct lineage_entry *lineage;   /* ours, LINEAGE_SHOWN_MAX, fixed for a run */
     size_t n_lineage;
@@ -130,7 +131,6 @@ struct turn {
 struct link *link_find(struct turn *t, uint32_t code);
 struct link *link_make(struct turn *t, uint32_t code, bool is_parent);
 void links_load(struct turn *t);                /* cursors and flags from the store: at start and after an abort */
-void links_forget_removed(struct turn *t);
 void link_say_hello(struct turn *t, struct link *l, bool reply);
 void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body);
 void links_tick(struct turn *t);
@@ -144,6 +144,7 @@ bool link_has_network(const struct turn *t, const struct link *l);
 bool link_compose_hello(struct turn *t, struct link *l, bool reply, struct lz_bytes *packet);
 bool link_shares_line(struct turn *t, const struct link *l, const struct hello *h);
 void link_take_filed_hello(struct turn *t, struct link *l, const struct hello *h);
+void links_follow_roster(struct turn *t);       /* sums and walks are those of the children enrolled now */
 /* follow.c */
 void follow_batch(struct turn *t, struct link *l, struct lz_bytes body);
 void follow_tip(struct turn *t, struct link *l, struct lz_bytes body);
