@@ -163,8 +163,12 @@ bool link_allows(struct turn *t, uint64_t *at_ms, uint32_t every_ms, uint32_t bu
     return true;
 }
 
+/* Whoever speaks now with this peer's key is not whom we greeted: what is addressed to the peer waits for a hello that is right. We say
+ * ours again in a while, for the answer to it may be wrong too. */
 static void refuse(struct turn *t, struct link *l, enum lz_err code, const char *text) {
     struct lz_bytes packet;
+    l->greeted = false;
+    l->hello_sent_ms = t->now.mono_ms;
     struct refusal refusal = { code, lz_bytes_str(text) };
     if (refusal_encode(t->arena, &refusal, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
     link_reason(l, "%s", text);

@@ -1298,6 +1298,35 @@ static void tried_again(struct world *w) {
     store_abort(city->store);
 }
 
+/* What is offered to a county: whose own, and whatever is said. Nothing of what the county says comes to the city. */
+struct offered { uint32_t to; unsigned addressed; };
+static bool deaf_to_it(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes) {
+    struct offered *s = w->story;
+    if (from->code == C1 && to->code == s->to && is_batch_of(w, bytes, (struct feed_id){ s->to, LANE_URGENT })) s->addressed++;
+    return from->code == s->to && to->code == C1;
+}
+
+/* Two counties' keys are exchanged while the city runs: the machine that now has the one's key says that it is the other. What is
+ * addressed to the one is not sent to it, also when it had been greeted before; and to the right one as soon as that is back. */
+static void wrong_hello(struct world *w) {
+    whole_tree(w);
+    run_for(w, 10 * SECOND);
+    expect(w, state_at(w, C1, K12) == LINK_live, "live before");
+    struct offered story = { K12, 0 };
+    w->story = &story;
+    w->eats = deaf_to_it;
+    arena_reset(w->arena);
+    node_feed(w, node_of(w, C1), K12, CHANNEL_SYNC, hello_of(w, K11, C1, false, false));
+    struct rec_id id = order(w, C1, K12);
+    run_for(w, 10 * SECOND);
+    expect(w, story.addressed == 0, "an order for one county went to the machine of another, %u times", story.addressed);
+    expect(w, state_at(w, C1, K12) != LINK_live, "the link says live");
+    w->eats = NULL;
+    run_for(w, 20 * SECOND);
+    expect(w, holds(w, K12, id) && state_at(w, C1, K12) == LINK_live, "the right machine is back and has not got it");
+    heal_and_check(w);
+}
+
 /* ---- all of them ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* ---- rot ------------------------------------------------------------------------------------------------------------------ */
@@ -1696,6 +1725,7 @@ static const struct scenario scenarios[] = {
     { "evidence_ends", evidence_ends, false },
     { "forged_orders", forged_orders, false },
     { "tried_again", tried_again, false },
+    { "wrong_hello", wrong_hello, false },
     { "deadline_escalates", deadline_escalates, false },
     { "deadline_urges", deadline_urges, false },
     { "dark_week", dark_week, false },
