@@ -267,10 +267,14 @@ static void remember_own(struct flow *f, const struct record *r) {
     store_put(f->o.store, TABLE_ask, key_ask(r->request, (uint16_t)r->request_index), lz_bytes_of(id, sizeof id));
 }
 
+/* On a subject of a kind that only a newer version knows: as the move itself says, so that it stands right when that version runs here. */
+uint32_t move_stands_for(const struct record *r) {
+    return kind_row(r->subject.kind) && !kind_is_directive(r->subject.kind) ? 0 : r->of.move.unit;
+}
+
 static void index_move(struct flow *f, const struct record *r) {
     if (r->kind != KIND_move) return;
-    uint32_t unit = kind_is_directive(r->subject.kind) ? r->of.move.unit : 0;
-    store_put(f->o.store, TABLE_subject, key_move(r->subject, unit, r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 });
+    store_put(f->o.store, TABLE_subject, key_move(r->subject, move_stands_for(r), r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 });
 }
 
 static enum lz_err put(struct flow *f, struct record *r, bool carry) {

@@ -60,7 +60,7 @@ static void expect_standing(struct flow *f, struct rec_id subject, uint32_t unit
 static void standings_expected(struct flow *f, const struct record *r, struct mend *out) {
     struct rec_id id = record_id(r);
     if (r->kind == KIND_problem || r->kind == KIND_emergency) expect_standing(f, id, 0, out);
-    if (r->kind == KIND_move) expect_standing(f, r->subject, kind_is_directive(r->subject.kind) ? r->of.move.unit : 0, out);
+    if (r->kind == KIND_move) expect_standing(f, r->subject, move_stands_for(r), out);
     if (r->kind == KIND_progress && kind_is_directive(r->subject.kind)) expect_standing(f, r->subject, r->origin, out);
     if (!kind_is_directive(r->kind)) return;
     const uint32_t *units;
@@ -84,10 +84,8 @@ static void rows_expected(struct flow *f, const struct record *r, struct mend *o
     uint8_t id[REC_ID_BYTES];
     rec_id_put(record_id(r), id);
     struct lz_bytes as_value = lz_bytes_of(id, sizeof id);
-    if (r->kind == KIND_move) {
-        uint32_t unit = kind_is_directive(r->subject.kind) ? r->of.move.unit : 0;
-        expect(f, TABLE_subject, key_move(r->subject, unit, r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 }, out);
-    }
+    if (r->kind == KIND_move)
+        expect(f, TABLE_subject, key_move(r->subject, move_stands_for(r), r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 }, out);
     if (r->origin != f->o.unit) return;
     if (r->request.len == 16) expect(f, TABLE_ask, key_ask(r->request, (uint16_t)r->request_index), as_value, out);
     if (kind_is_directive(r->kind) && r->of.directive.serial)

@@ -60,7 +60,7 @@ static bool entry_has(struct lz_bytes entry, struct key key) {
 /* A move stands in the index of its subject, and has left its mark in a standing. */
 static void check_move(struct checker *c, struct key key, const struct record *r) {
     char hex[200];
-    uint32_t unit = kind_is_directive(r->subject.kind) ? r->of.move.unit : 0;
+    uint32_t unit = move_stands_for(r);
     const struct kind_row *row = kind_row(r->subject.kind);
     struct lz_bytes v;
     if (!row || row->machine == MACHINE_NONE) return;

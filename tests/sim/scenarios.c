@@ -1298,6 +1298,22 @@ static void tried_again(struct world *w) {
     store_abort(city->store);
 }
 
+/* A move on a directive of a kind that only a newer version knows stands in the index where that version will look for it: it is one unit's
+ * answer, not everybody's. */
+static void move_of_a_new_kind(struct world *w) {
+    one_line(w);
+    struct rec_id subject = { P, 98, UINT64_C(1650762000000) << 16, 1 };
+    struct record r = { .kind = KIND_move, .origin = K12, .tier = TIER_COUNTY, .subject = subject };
+    r.of.move = (struct move){ .move = move_by_name(MACHINE_HANDLING, "sign")->number, .unit = K12 };
+    struct rec_id id = plant(w, K12, &r, 0, (struct feed_id){ SCOPE_UP, LANE_URGENT }, false);
+    run_for(w, 5 * SECOND);
+    struct store *city = node_of(w, C1)->store;
+    bool own = store_has(city, TABLE_subject, key_move(subject, K12, id.origin, id.stamp, id.epoch));
+    bool all = store_has(city, TABLE_subject, key_move(subject, 0, id.origin, id.stamp, id.epoch));
+    store_abort(city);
+    expect(w, has_id(w, C1, id) && own && !all, "the county's answer stands for everybody");
+}
+
 /* What is offered to a county: whose own, and whatever is said. Nothing of what the county says comes to the city. */
 struct offered { uint32_t to; unsigned addressed; };
 static bool deaf_to_it(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes) {
@@ -1725,6 +1741,7 @@ static const struct scenario scenarios[] = {
     { "evidence_ends", evidence_ends, false },
     { "forged_orders", forged_orders, false },
     { "tried_again", tried_again, false },
+    { "move_of_a_new_kind", move_of_a_new_kind, false },
     { "wrong_hello", wrong_hello, false },
     { "deadline_escalates", deadline_escalates, false },
     { "deadline_urges", deadline_urges, false },
