@@ -304,7 +304,9 @@ enum lz_err flow_land(struct flow *f, struct record *r, enum land land) {
 
 enum lz_err flow_carry(struct flow *f, struct record *r) {
     LZ_ASSERT(r->envelope.len > 0 && !kind_row(r->kind));
-    return put(f, r, true);
+    enum lz_err err = put(f, r, true);
+    if (err == LZ_ok && r->origin == f->o.unit) remember_own(f, r);      /* of a newer program that ran here before */
+    return err;
 }
 
 enum lz_err flow_adopt(struct flow *f, struct record *r) {

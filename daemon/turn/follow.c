@@ -230,11 +230,18 @@ void follow_write_cursors(struct turn *t) {
 
 /* ---- at start -------------------------------------------------------------------------------------------------------------- */
 
-static bool may_be_better_now(const char *reason, size_t n) {
+static bool is_reason(struct lz_bytes reason, enum lz_err err) { return lz_bytes_equal(reason, lz_bytes_str(lz_err_name(err))); }
+
+static bool may_be_better_now(struct lz_bytes reason) {
     static const enum lz_err reasons[] = { LZ_unknown_kind, LZ_bad_packet, LZ_bad_argument, LZ_bad_date, LZ_bad_utf8, LZ_too_large, LZ_wrong_direction };
     for (size_t i = 0; i < LZ_COUNT(reasons); i++)
-        if (strlen(lz_err_name(reasons[i])) == n && memcmp(lz_err_name(reasons[i]), reason, n) == 0) return true;
+        if (is_reason(reason, reasons[i])) return true;
     return false;
+}
+
+/* What is carried was let in when it came, and may have come as a reclaim. */
+static bool might_say(struct turn *t, const struct link *l, const struct record *r, struct lz_bytes reason) {
+    return may_say(t, l, r, LAND_PEER) || (is_reason(reason, LZ_unknown_kind) && may_say(t, l, r, LAND_RECLAIM));
 }
 
 /* A newer program may read what an older one had to refuse. What is still not readable stays where it is. */
@@ -243,11 +250,12 @@ void follow_try_again(struct turn *t) {
     struct lz_bytes v;
     for (int i = 0; i < TURN_RECORDS_MAX && turn_has_room(t) && store_seek(t->o.store, TABLE_refused, &key, &v); i++, key = key_after(key)) {
         size_t n = v.len >= 10 ? lz_get16(v.data + 8) : 0;
-        if (v.len <= 10 + n || !may_be_better_now((const char *)v.data + 10, n)) continue;
+        if (v.len <= 10 + n || !may_be_better_now(lz_bytes_of(v.data + 10, n))) continue;
         struct link *l = link_find(t, lz_get32(key.b));
         struct record r;
-        const uint8_t *copy = arena_copy(t->arena, v.data + 10 + n, v.len - 10 - n);
-        if (!copy || !l || record_decode(t->arena, lz_bytes_of(copy, v.len - 10 - n), &r, NULL) != LZ_ok || !may_say(t, l, &r, LAND_PEER)) continue;
+        const uint8_t *copy = arena_copy(t->arena, v.data + 10, v.len - 10);
+        if (!copy || !l || record_decode(t->arena, lz_bytes_of(copy + n, v.len - 10 - n), &r, NULL) != LZ_ok) continue;
+        if (!might_say(t, l, &r, lz_bytes_of(copy, n))) continue;
         enum lz_err err = flow_adopt(t->flow, &r);
         lz_log(LZ_INFO, "record.taken_now peer=%06u origin=%06u kind=%u result=%s", l->code, r.origin, r.kind, lz_err_name(err));
         if (err == LZ_ok) store_delete(t->o.store, TABLE_refused, key);
