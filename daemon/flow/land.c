@@ -311,7 +311,10 @@ enum lz_err flow_carry(struct flow *f, struct record *r) {
 
 enum lz_err flow_adopt(struct flow *f, struct record *r) {
     LZ_ASSERT(r->envelope.len > 0 && kind_row(r->kind));
+    struct stored stands;
     enum lz_err err = put(f, r, false);
+    if (err == LZ_already && r->key.len && store_record_get(f->o.store, key_of(r), &stands) && !lz_bytes_equal(stands.envelope, r->envelope))
+        return LZ_ok;                                    /* a newer register stands */
     if (err == LZ_already) {                             /* carried: it is held, but meant nothing here yet */
         index_move(f, r);
         enter_missing(f, r);

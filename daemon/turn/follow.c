@@ -63,8 +63,7 @@ bool follow_may_heal(struct turn *t, const struct link *l, const struct record *
 }
 
 /* Evidence is kept against a neighbour as long as it can serve a person. A kind to come is none: it is read by a later version. */
-static bool may_keep(struct turn *t, struct link *l, enum lz_err why) {
-    if (why == LZ_unknown_kind) return true;
+static bool keeps_no_more(struct turn *t, struct link *l) {
     if (!l->refused_counted) {
         struct key prefix = key_u32(l->code), key = prefix;
         struct lz_bytes v;
@@ -73,7 +72,12 @@ static bool may_keep(struct turn *t, struct link *l, enum lz_err why) {
             l->n_refused++;
         l->refused_counted = true;
     }
-    if (l->n_refused == REFUSED_KEPT_MAX) return false;
+    return l->n_refused == REFUSED_KEPT_MAX;
+}
+
+static bool may_keep(struct turn *t, struct link *l, enum lz_err why) {
+    if (why == LZ_unknown_kind) return true;
+    if (keeps_no_more(t, l)) return false;
     if (++l->n_refused == REFUSED_KEPT_MAX) lz_log(LZ_ERROR, "record.refused_too_often peer=%06u kept=%d", l->code, REFUSED_KEPT_MAX);
     return true;
 }
@@ -233,7 +237,8 @@ void follow_write_cursors(struct turn *t) {
 static bool is_reason(struct lz_bytes reason, enum lz_err err) { return lz_bytes_equal(reason, lz_bytes_str(lz_err_name(err))); }
 
 static bool may_be_better_now(struct lz_bytes reason) {
-    static const enum lz_err reasons[] = { LZ_unknown_kind, LZ_bad_packet, LZ_bad_argument, LZ_bad_date, LZ_bad_utf8, LZ_too_large, LZ_wrong_direction };
+    static const enum lz_err reasons[] = { LZ_unknown_kind, LZ_bad_packet, LZ_bad_argument, LZ_bad_date, LZ_bad_utf8, LZ_too_large, LZ_wrong_direction,
+                                            LZ_foreign_origin };
     for (size_t i = 0; i < LZ_COUNT(reasons); i++)
         if (is_reason(reason, reasons[i])) return true;
     return false;
@@ -244,20 +249,56 @@ static bool might_say(struct turn *t, const struct link *l, const struct record 
     return may_say(t, l, r, LAND_PEER) || (is_reason(reason, LZ_unknown_kind) && may_say(t, l, r, LAND_RECLAIM));
 }
 
-/* A newer program may read what an older one had to refuse. What is still not readable stays where it is. */
+/* Not all that was refused was kept, and our cursors have passed it: read from the start, the neighbour's feeds bring it once more. */
+static void read_again(struct link *l) {
+    for (size_t i = 0; i < l->n_in; i++) {
+        l->in[i].cursor.position = 0;
+        l->in[i].dirty = true;
+    }
+    lz_log(LZ_WARN, "record.read_again peer=%06u", l->code);
+}
+
+static void taken_now(struct turn *t, struct link *l, struct key key, bool all_kept) {
+    store_delete(t->o.store, TABLE_refused, key);
+    l->refused_counted = false;
+    if (!all_kept) read_again(l);
+}
+
+static void try_row(struct turn *t, struct link *l, struct key key, struct lz_bytes v) {
+    size_t n = v.len >= 10 ? lz_get16(v.data + 8) : 0;
+    if (v.len < 10 + n || !may_be_better_now(lz_bytes_of(v.data + 10, n))) return;
+    const uint8_t *copy = arena_copy(t->arena, v.data + 10, v.len - 10);
+    if (!copy) { store_give_up(t->o.store); return; }
+    struct lz_bytes reason = lz_bytes_of(copy, n), envelope = lz_bytes_of(copy + n, v.len - 10 - n);
+    bool foreign = is_reason(reason, LZ_foreign_origin);
+    if (envelope.len == 0) {                             /* there was no room for more than its name */
+        const struct child *holder = key.len >= 8 ? roster_holding(t->o.roster, lz_get32(key.b + 4)) : NULL;
+        if (foreign && holder && holder->code == l->code) taken_now(t, l, key, false);
+        return;
+    }
+    struct record r;
+    if (record_decode(t->arena, envelope, &r, NULL) != LZ_ok || !might_say(t, l, &r, reason)) return;
+    bool all_kept = !foreign || !keeps_no_more(t, l);
+    enum lz_err err = flow_adopt(t->flow, &r);
+    lz_log(LZ_INFO, "record.taken_now peer=%06u origin=%06u kind=%u result=%s", l->code, r.origin, r.kind, lz_err_name(err));
+    if (err == LZ_ok) taken_now(t, l, key, all_kept);
+}
+
+/* A newer program may read what an older one had to refuse; a child's subtree may be wider than it was when its records came. What
+ * still may not be taken stays where it is. From the start, in slices, a turn each. */
+void follow_try_all_again(struct turn *t) {
+    t->trying = true;
+    t->try_at = (struct key){ 0 };
+}
+
 void follow_try_again(struct turn *t) {
-    struct key key = { 0 };
     struct lz_bytes v;
-    for (int i = 0; i < TURN_RECORDS_MAX && turn_has_room(t) && store_seek(t->o.store, TABLE_refused, &key, &v); i++, key = key_after(key)) {
-        size_t n = v.len >= 10 ? lz_get16(v.data + 8) : 0;
-        if (v.len <= 10 + n || !may_be_better_now(lz_bytes_of(v.data + 10, n))) continue;
-        struct link *l = link_find(t, lz_get32(key.b));
-        struct record r;
-        const uint8_t *copy = arena_copy(t->arena, v.data + 10, v.len - 10);
-        if (!copy || !l || record_decode(t->arena, lz_bytes_of(copy + n, v.len - 10 - n), &r, NULL) != LZ_ok) continue;
-        if (!might_say(t, l, &r, lz_bytes_of(copy, n))) continue;
-        enum lz_err err = flow_adopt(t->flow, &r);
-        lz_log(LZ_INFO, "record.taken_now peer=%06u origin=%06u kind=%u result=%s", l->code, r.origin, r.kind, lz_err_name(err));
-        if (err == LZ_ok) store_delete(t->o.store, TABLE_refused, key);
+    if (!t->trying || t->room.full) return;
+    t->tried = true;
+    for (int i = 0; i < TRY_SLICE && turn_has_room(t); i++, t->try_at = key_after(t->try_at)) {
+        t->trying = store_seek(t->o.store, TABLE_refused, &t->try_at, &v);
+        if (!t->trying) return;
+        struct link *l = link_find(t, lz_get32(t->try_at.b));
+        if (l && !l->gone) try_row(t, l, t->try_at, v);
     }
 }

@@ -514,6 +514,7 @@ void turn_child_added(struct turn *t, uint32_t code) {
     load_cursors(t, l);
     reclaim_load(t, l);
     l->greeted = l->connected = false;
+    follow_try_all_again(t);
     flow_child_part(t->flow, code, true);
     walk_check(t);
 }
@@ -543,6 +544,7 @@ void links_follow_roster(struct turn *t) {
         if (code != 0 && code != t->o.parent && !roster_find(t->o.roster, code)) child_leaves(t, code);
     }
     for (size_t i = 0; i < t->o.roster->n_children; i++) flow_child_part(t->flow, t->o.roster->children[i].code, true);
+    follow_try_all_again(t);
     walk_check(t);
 }
 

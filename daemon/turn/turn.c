@@ -18,8 +18,8 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
     if (t->o.parent) link_make(t, t->o.parent, true);
     for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
     if ((is_new || t->o.restored) && t->links) reclaim_open_all(t, NULL, is_new ? "new_store" : "restored");
-    follow_try_again(t);
     links_follow_roster(t);
+    follow_try_again(t);
     flow_rollups_again(t->flow);
     flow_settle(t->flow);
     enum lz_err err = store_commit(t->o.store);
@@ -90,7 +90,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
     t->now = now;
     t->in_turn = true;
     bool wrote = t->busy;
-    t->busy = t->resting = false;
+    t->busy = t->resting = t->tried = false;
     t->turn_records = t->turn_bytes = t->turn_packets = 0;
     t->outbox = arena_alloc_raw(t->arena, OUTBOX_MAX * sizeof *t->outbox);
     t->n_outbox = t->at_outbox = t->outbox_bytes = 0;
@@ -189,6 +189,7 @@ static void forget_turn(struct turn *t) {
     }
     links_load(t);
     walk_load(t);
+    if (t->tried) follow_try_all_again(t);
     repair_undo(t);
     store_abort(t->o.store);
 }
@@ -204,6 +205,7 @@ bool turn_untouched(const struct turn *t) { return t->turn_packets == 0 && !stor
 bool turn_answers_only(struct turn *t) { return t->resting = t->starved; }
 
 static void write_what_waits(struct turn *t) {
+    follow_try_again(t);
     if (t->walk_active) walk_step(t);
     flow_settle(t->flow);
     follow_write_cursors(t);
@@ -252,7 +254,7 @@ static void sooner(uint64_t *deadline, uint64_t candidate) {
 
 uint64_t turn_next_deadline(const struct turn *t) {
     uint64_t now = t->now.mono_ms, next = now + LZ_MINUTE_MS;
-    if (t->serve_more || t->walk_active || t->wants_dial || store_backing_up(t->o.store)) return now;
+    if (t->serve_more || t->walk_active || (t->trying && !t->room.full) || t->wants_dial || store_backing_up(t->o.store)) return now;
     uint64_t due = flow_next_due(t->flow);
     if (due != UINT64_MAX) sooner(&next, due > t->now.wall_ms ? now + (due - t->now.wall_ms) : now);
     if (t->links) sooner(&next, t->tip_at_ms);

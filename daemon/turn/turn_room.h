@@ -71,7 +71,7 @@ struct link {
 };
 /* How often a neighbour may say what is dear to answer: BURST at once, then one in EVERY ms. Whoever needs an answer asks again. */
 enum { HELLO_EVERY_MS = 200, HELLO_BURST = 32, CLAIM_EVERY_MS = 20000, CLAIM_BURST = 3, RECLAIMS_A_TURN = 2, FETCH_WAIT_MS = 500, FETCH_WAIT_MAX_MS = 8000 };
-enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000, CLAIM_WAIT_MS = 10000 };
+enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000, CLAIM_WAIT_MS = 10000, TRY_SLICE = 512 };
 /* A whole record found under a key that it does not have. */
 struct astray {
     struct key key;
@@ -116,6 +116,8 @@ struct turn {
     bool wants_dial;
     uint64_t dialled_ms;
     bool walk_active;
+    bool trying, tried;              /* refused records again, from try_at on; tried: in this turn */
+    struct key try_at;
     bool roster_changed;             /* and no commit has followed yet: if its turn is given up, the next one does it */
     uint64_t random;
     struct lineage_entry *lineage;   /* ours, LINEAGE_SHOWN_MAX, fixed for a run */
@@ -152,7 +154,8 @@ void follow_fetch(struct turn *t, struct link *l, struct in_feed *in);
 void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum land land);
 void follow_write_cursors(struct turn *t);
 void follow_filed_tip(struct turn *t, struct link *l, struct lz_bytes body);
-void follow_try_again(struct turn *t);          /* what was refused by an older version of this program, at start */
+void follow_try_all_again(struct turn *t);      /* what an older program, or a narrower roster, had to refuse; */
+void follow_try_again(struct turn *t);          /* a slice of it */
 /* publish.c */
 void publish_fetch(struct turn *t, struct link *l, struct lz_bytes body);
 void publish_ack(struct turn *t, struct link *l, struct lz_bytes body);

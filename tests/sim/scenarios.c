@@ -1340,6 +1340,70 @@ static void move_of_a_new_kind(struct world *w) {
     expect(w, has_id(w, C1, id) && own && !all, "the county's answer stands for everybody");
 }
 
+/* The city enrols a county anew, for itself alone or for its township too. */
+static void enrol_for(struct world *w, bool township_too) {
+    struct node *city = node_of(w, C1);
+    uint32_t subtree[2] = { K11, T };
+    uint8_t key[32], secret[32];
+    carry_keys(K11, key, secret);
+    enum lz_err err = roster_add(city->roster, K11, key, subtree, township_too ? 2 : 1, NULL);
+    expect(w, err == LZ_ok, "cannot enrol: %s", lz_err_name(err));
+    node_begin(w, city);
+    turn_child_added(city->turn, K11);
+    expect(w, node_finish(w, city), "the city's turn");
+}
+
+/* A county is enrolled without its township, and then put right: what had been refused meanwhile comes, though its cursor has passed it. */
+static void wider_subtree(struct world *w) {
+    whole_tree(w);
+    enrol_for(w, false);
+    struct rec_id burning = fire(w, T);
+    run_for(w, 10 * SECOND);
+    expect(w, holds(w, K11, burning) && !holds(w, C1, burning), "the story: the city refused it");
+    expect(w, refused_at(w, C1, K11, "foreign_origin", NULL) > 0, "it is not in `refused`");
+    enrol_for(w, true);
+    run_for(w, 10 * SECOND);
+    expect(w, holds(w, C1, burning) && holds(w, P, burning), "it has not come");
+    expect(w, refused_at(w, C1, K11, "foreign_origin", NULL) == 0, "it is still refused");
+    heal_and_check(w);
+}
+
+static size_t held_of(struct world *w, uint32_t unit, uint32_t origin, uint16_t kind) {
+    struct key prefix = key_record(origin, kind, (struct lz_bytes){ 0 }, 0, 0), key;
+    struct store *store = node_of(w, unit)->store;
+    struct lz_bytes v;
+    size_t n = 0;
+    prefix.len = 6;
+    for (key = prefix; store_seek(store, TABLE_record, &key, &v) && key_begins(&key, &prefix, 6); key = key_after(key)) n++;
+    store_abort(store);
+    return n;
+}
+
+/* The same with more of it than is kept as evidence: the county's feeds are read again. */
+static void much_wider_subtree(struct world *w) {
+    enum { MANY = REFUSED_KEPT_MAX + 200 };
+    whole_tree(w);
+    enrol_for(w, false);
+    struct node *county = node_of(w, K11);
+    struct feed_id up = { SCOPE_UP, LANE_ROUTINE };
+    w->planted = true;
+    node_begin(w, county);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct record r = { .kind = KIND_problem, .origin = T, .tier = TIER_TOWNSHIP, .stamp = 1 + i, .epoch = 1, .lane = LANE_ROUTINE,
+                            .direction = DIRECTION_UP, .reach = REACH_PARENT };
+        r.of.problem.title = lz_bytes_str("毁林");
+        expect(w, record_encode(turn_arena(county->turn), &r, NULL) == LZ_ok, "cannot encode");
+        expect(w, store_record_put(county->store, key_of(&r), r.envelope, &up, 1, false) == LZ_ok, "cannot plant");
+    }
+    expect(w, node_finish(w, county), "the county's turn");
+    run_for(w, 30 * SECOND);
+    expect(w, refused_at(w, C1, K11, "foreign_origin", NULL) == REFUSED_KEPT_MAX && held_of(w, C1, T, KIND_problem) == 0, "the story: all were refused");
+    enrol_for(w, true);
+    run_for(w, MINUTE);
+    size_t n = held_of(w, C1, T, KIND_problem);
+    expect(w, n == MANY, "%zu of %d have come", n, (int)MANY);
+}
+
 /* What is offered to a county: whose own, and whatever is said. Nothing of what the county says comes to the city. */
 struct offered { uint32_t to; unsigned addressed; };
 static bool deaf_to_it(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes) {
@@ -1769,6 +1833,8 @@ static const struct scenario scenarios[] = {
     { "tried_again", tried_again, false },
     { "tried_again_after_a_loss", tried_again_after_a_loss, false },
     { "move_of_a_new_kind", move_of_a_new_kind, false },
+    { "wider_subtree", wider_subtree, false },
+    { "much_wider_subtree", much_wider_subtree, false },
     { "wrong_hello", wrong_hello, false },
     { "deadline_escalates", deadline_escalates, false },
     { "deadline_urges", deadline_urges, false },
