@@ -213,8 +213,11 @@ static void on_move(struct flow *f, const struct record *r) {
     if (row->machine == MACHINE_PROBLEM) reroute_later(f, r->subject);
 }
 
+/* On a kind that only a newer version knows, too: it is counted by the time that version finds the task among what is carried. */
+bool progress_counts(const struct record *r) { return kind_is_directive(r->subject.kind) || !kind_row(r->subject.kind); }
+
 static void on_progress(struct flow *f, const struct record *r) {
-    if (!kind_is_directive(r->subject.kind)) return;
+    if (!progress_counts(r)) return;
     struct cached_standing *c = standing_of(f, r->subject, r->origin);
     if (!c) return;
     standing_take_progress(&c->now, r);

@@ -47,11 +47,11 @@ static void progress_again(struct flow *f, const struct record *r) {
 static void expect_standing(struct flow *f, struct rec_id subject, uint32_t unit, struct mend *out) {
     struct standing s;
     const struct kind_row *row = kind_row(subject.kind);
-    if (!row || row->machine == MACHINE_NONE) return;
+    if (row && row->machine == MACHINE_NONE) return;
     bool there = standing_load(f, subject, unit, &s);
     if (there && s.judge_ms != NOT_CALLED_FOR) return;
-    if (!there) s = (struct standing){ .machine = (uint8_t)row->machine };
-    s.counted = fold_again(f, subject, unit, &s) && (row->machine == MACHINE_HANDLING ? unit == f->o.unit : subject.origin == f->o.unit);
+    if (!there) s = (struct standing){ .machine = (uint8_t)(row ? row->machine : MACHINE_NONE) };
+    s.counted = fold_again(f, subject, unit, &s) && (s.machine == MACHINE_HANDLING ? unit == f->o.unit : subject.origin == f->o.unit);
     s.judge_ms = JUDGE_NOW;
     standing_store(f, subject, unit, &s);
     out->standings++;
@@ -60,8 +60,8 @@ static void expect_standing(struct flow *f, struct rec_id subject, uint32_t unit
 static void standings_expected(struct flow *f, const struct record *r, struct mend *out) {
     struct rec_id id = record_id(r);
     if (r->kind == KIND_problem || r->kind == KIND_emergency) expect_standing(f, id, 0, out);
-    if (r->kind == KIND_move) expect_standing(f, r->subject, move_stands_for(r), out);
-    if (r->kind == KIND_progress && kind_is_directive(r->subject.kind)) expect_standing(f, r->subject, r->origin, out);
+    if (r->kind == KIND_move && kind_row(r->subject.kind)) expect_standing(f, r->subject, move_stands_for(r), out);
+    if (r->kind == KIND_progress && progress_counts(r)) expect_standing(f, r->subject, r->origin, out);
     if (!kind_is_directive(r->kind)) return;
     const uint32_t *units;
     size_t n = r->origin == f->o.unit ? flow_recipients(f, r, &units) : 0;
@@ -95,7 +95,7 @@ static void rows_expected(struct flow *f, const struct record *r, struct mend *o
 static void take(struct flow *f, enum round round, const struct record *r, struct mend *out) {
     if (round == ROUND_ROWS) rows_expected(f, r, out);
     if (round == ROUND_STANDINGS) standings_expected(f, r, out);
-    if (round == ROUND_PROGRESS && r->kind == KIND_progress && kind_is_directive(r->subject.kind)) progress_again(f, r);
+    if (round == ROUND_PROGRESS && r->kind == KIND_progress && progress_counts(r)) progress_again(f, r);
 }
 
 static void records_say(struct flow *f, enum round round, struct mend *out) {

@@ -89,7 +89,7 @@ static void check_record(struct checker *c, struct key key, const struct stored 
     if (r.kind == KIND_rollup && roster_find(c->f->o.roster, r.origin) &&
         !store_has(c->f->o.store, TABLE_rollup, key_rollup((uint16_t)r.of.rollup.kind, r.of.rollup.subject, r.origin)))
         differ(c, "下级 %06u 上报的汇总没有计入", r.origin);
-    if (r.kind != KIND_progress || !kind_is_directive(r.subject.kind)) return;
+    if (r.kind != KIND_progress || !progress_counts(&r)) return;
     standing_take_progress(&tally_of(c, c->progress, key_standing(r.subject, r.origin))->s, &r);
 }
 
@@ -134,10 +134,12 @@ static void check_standing(struct checker *c, struct rec_id subject, uint32_t un
     if (fold_again(c->f, subject, unit, &again) && !same_standing(&again, stored))
         differ(c, "%s 对 %06u 的状态存的是 %s，重算是 %s", id, unit, state_name((enum machine)stored->machine, stored->state),
                 state_name((enum machine)again.machine, again.state));
-    const struct standing *p = &tally_of(c, c->progress, key_standing(subject, unit))->s;
+    struct tally *reported = tally_of(c, c->progress, key_standing(subject, unit));
+    const struct standing *p = &reported->s;
+    reported->seen = true;
     if (p->n_progress != stored->n_progress || p->as_of != stored->as_of || p->numerator != stored->numerator || p->denominator != stored->denominator)
         differ(c, "%s 对 %06u 的进展存的是 %u 条，重算是 %u 条", id, unit, stored->n_progress, p->n_progress);
-    bool mine = stored->machine == MACHINE_HANDLING ? unit == c->f->o.unit : subject.origin == c->f->o.unit;
+    bool mine = stored->machine == MACHINE_HANDLING ? unit == c->f->o.unit : stored->machine != MACHINE_NONE && subject.origin == c->f->o.unit;
     struct stored held;
     if (stored->counted != (mine && store_record_get(c->f->o.store, key_id(subject), &held))) differ(c, "%s 对 %06u 该不该计入汇总弄错了", id, unit);
     if (!stored->counted) return;
@@ -212,6 +214,8 @@ static void check_rollups(struct checker *c) {
     if (open && memcmp(&sum, &total->sum, sizeof sum) != 0) differ(c, "最后一个合计不等于各单位之和");
     for (size_t i = 0; i < c->n_slots; i++)
         if (c->own[i].used && !c->own[i].seen) differ(c, "有状态没有计入汇总");
+    for (size_t i = 0; i < c->n_slots; i++)
+        if (c->progress[i].used && !c->progress[i].seen) differ(c, "有进展没有计入状态");
 }
 
 void flow_verify(struct flow *f, struct verify *out) {

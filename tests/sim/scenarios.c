@@ -1269,6 +1269,8 @@ static void evidence_ends(struct world *w) {
     expect(w, state_at(w, C1, K12) == LINK_live, "the sibling's link does not go on");
 }
 
+static void expect_whole(struct world *w, uint32_t unit);
+
 /* As an older program left a record that a neighbour brought: held, noted as of an unknown kind, and without effect. */
 static void carried_by(struct world *w, uint32_t at, uint32_t by, struct rec_id id) {
     struct node *n = node_of(w, at);
@@ -1338,6 +1340,47 @@ static void move_of_a_new_kind(struct world *w) {
     bool all = store_has(city, TABLE_subject, key_move(subject, 0, id.origin, id.stamp, id.epoch));
     store_abort(city);
     expect(w, has_id(w, C1, id) && own && !all, "the county's answer stands for everybody");
+}
+
+/* Progress on a task of a kind that only a newer version knows is counted when that version runs here. */
+static void progress_before_its_kind(struct world *w) {
+    one_line(w);
+    struct node *city = node_of(w, C1);
+    struct rec_id subject = { P, 98, UINT64_C(1650762000000) << 16, 1 }, task = issue(w, P, K12, KIND_task, 0);
+    run_for(w, 5 * SECOND);
+    act(w, K12, task, "sign", 0);
+    for (int i = 0; i < 3; i++) progress(w, K12, task, i, 10);
+    run_for(w, 5 * SECOND);
+    expect(w, standing_at(w, C1, task, K12).n_progress == 3 && standing_at(w, C1, task, K12).state == HANDLING_handling, "the story");
+    struct lz_bytes v;
+    uint8_t row[512];
+    expect(w, store_get(city->store, TABLE_standing, key_standing(task, K12), &v) && v.len <= sizeof row, "there is no row");
+    if (w->failed) return;
+    size_t len = v.len;
+    memcpy(row, v.data, len);
+    row[0] = MACHINE_NONE;                                   /* as an older program leaves it, which knows no life cycle of the kind */
+    row[1] = 0;
+    store_abort(city->store);
+    carried_by(w, C1, P, task);
+    node_begin(w, city);
+    store_put(city->store, TABLE_standing, key_standing(task, K12), lz_bytes_of(row, len));
+    node_finish(w, city);
+    node_down(w, city, 100);
+    run_for(w, 5 * SECOND);
+    expect(w, standing_at(w, C1, task, K12).n_progress == 3 && standing_at(w, C1, task, K12).state == HANDLING_handling, "it is not taken up");
+    heal_and_check(w);
+    struct record r = { .kind = KIND_progress, .origin = K12, .tier = TIER_COUNTY, .subject = subject };
+    r.of.progress = (struct progress){ 20220420, 30, 100, lz_bytes_str("进展") };
+    struct rec_id id = plant(w, K12, &r, 0, (struct feed_id){ SCOPE_UP, LANE_ROUTINE }, false);
+    run_for(w, 5 * SECOND);
+    struct standing kept = standing_at(w, C1, subject, K12);
+    expect(w, has_id(w, C1, id) && kept.n_progress == 1 && kept.numerator == 30, "nothing of it is kept for the version to come");
+    node_begin(w, city);
+    turn_repair(city->turn);
+    node_finish(w, city);
+    run_for(w, 5 * SECOND);
+    expect(w, standing_at(w, C1, subject, K12).n_progress == 1, "repair counts it otherwise");
+    expect_whole(w, C1);
 }
 
 /* The city enrols a county anew, for itself alone or for its township too. */
@@ -1833,6 +1876,7 @@ static const struct scenario scenarios[] = {
     { "tried_again", tried_again, false },
     { "tried_again_after_a_loss", tried_again_after_a_loss, false },
     { "move_of_a_new_kind", move_of_a_new_kind, false },
+    { "progress_before_its_kind", progress_before_its_kind, false },
     { "wider_subtree", wider_subtree, false },
     { "much_wider_subtree", much_wider_subtree, false },
     { "wrong_hello", wrong_hello, false },
