@@ -363,6 +363,13 @@ static void refused_add(struct call *c, uint32_t index, enum lz_err code) {
     c->answer.refused[c->answer.n_refused++] = (struct draft_result){ index, code, lz_bytes_of(copy, copy ? text.len : 0) };
 }
 
+/* One reason for all that was refused is the answer's: who finds no room need not look at each draft to hear it. */
+static enum lz_err why_refused(const struct answer *a) {
+    for (size_t i = 1; i < a->n_refused; i++)
+        if (a->refused[i].code != a->refused[0].code) return LZ_bad_argument;
+    return a->refused[0].code;
+}
+
 enum lz_err verb_drafts(struct call *c) {
     const struct ask *ask = c->ask;
     struct common common;
@@ -383,9 +390,9 @@ enum lz_err verb_drafts(struct call *c) {
     c->fail->text[0] = 0;
     if (atomic && refused > 0) {
         c->answer.n_ids = 0;
-        return lz_refuse(c->fail, LZ_bad_argument, "%zu 条中有 %zu 条不能受理，按整批办理的要求，一条也没有写入；请改正后重新提交", ask->n_drafts, refused);
+        return lz_refuse(c->fail, why_refused(&c->answer), "%zu 条中有 %zu 条不能受理，按整批办理的要求，一条也没有写入；请改正后重新提交", ask->n_drafts, refused);
     }
-    if (taken == 0) return lz_refuse(c->fail, LZ_bad_argument, "%zu 条都不能受理，原因见各条", refused);
+    if (taken == 0) return lz_refuse(c->fail, why_refused(&c->answer), "%zu 条都不能受理，原因见各条", refused);
     say(c, "受理 %zu 条，拒收 %zu 条", taken, refused);
     return LZ_ok;
 }

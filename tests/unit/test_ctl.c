@@ -12,6 +12,7 @@ enum { CITY = 410800, COUNTY = 410802, COUNTIES = 11, ARGS_MAX = 24 };
 static const uint64_t start_ms = 1650762300000ull;              /* 2022-04-24 09:05 in China */
 
 struct node {
+    uint64_t budget;                 /* of the store; 0: plenty */
     char directory[64], roster_path[96];
     struct store *store;
     struct roster *roster;
@@ -41,7 +42,7 @@ static struct lz_bytes read_all(const char *path) {
 }
 
 static void open_turn(struct node *n) {
-    struct store_options store = { .path = n->directory, .unit = n->unit, .map_bytes = 256 << 20, .budget_bytes = 200 << 20,
+    struct store_options store = { .path = n->directory, .unit = n->unit, .map_bytes = 256 << 20, .budget_bytes = n->budget ? n->budget : 200 << 20,
                                    .reserve_bytes = 1 << 20, .no_sync = true };
     cr_assert_eq(store_open(&n->store, &store, &n->fail), LZ_ok, "%s", n->fail.text);
     struct turn_options o = { .store = n->store, .roster = n->roster, .units = n->units, .calendar = n->calendar, .unit = n->unit, .parent = n->parent,
@@ -575,6 +576,28 @@ Test(ctl, more_drafts_than_a_turn_holds_are_told) {
         list.after = n->answer.next;
     } while (list.after.len);
     cr_assert_eq(seen, taken);
+    node_close(n);
+}
+
+/* What all drafts are refused for is said of the whole; when they differ, each says its own. */
+Test(ctl, drafts_refused_for_one_reason) {
+    struct node *n = node_open(CITY, 0);
+    struct ask empty = make_drafts(n, 1, 0, (const char *const[]){ "to=all", NULL });
+    REFUSED(n, LZ_bad_argument, ask_in_turn(n, &empty));
+    struct ask stranger = make_drafts(n, 2, SIZE_MAX, (const char *const[]){ "to=110000", NULL });
+    REFUSED(n, LZ_unknown_unit, ask_in_turn(n, &stranger));
+    struct ask both = make_drafts(n, 2, 1, (const char *const[]){ "to=110000", NULL });
+    REFUSED(n, LZ_bad_argument, ask_in_turn(n, &both));
+    cr_assert(n->answer.n_refused == 2 && n->answer.refused[0].code == LZ_unknown_unit && n->answer.refused[1].code == LZ_bad_argument);
+    close_turn(n);
+    n->budget = 64 << 10;                                   /* less than the reserve: nothing routine is taken */
+    open_turn(n);
+    struct ask full = make_drafts(n, 3, SIZE_MAX, (const char *const[]){ "to=all", NULL });
+    struct ask all = make_drafts(n, 3, SIZE_MAX, (const char *const[]){ "to=all", "atomic=1", NULL });
+    REFUSED(n, LZ_full, ask_in_turn(n, &full));
+    cr_assert(n->answer.n_refused == 3 && strstr(said(n), "3 条都不能受理"), "%s", said(n));
+    all.seq = ++n->seq;
+    REFUSED(n, LZ_full, ask_in_turn(n, &all));
     node_close(n);
 }
 
