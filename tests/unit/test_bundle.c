@@ -77,6 +77,60 @@ static enum lz_err read_file_with(const uint8_t public_key[32], const uint8_t se
 }
 static enum lz_err read_file(size_t len, size_t piece, size_t *packets) { return read_file_with(public_a, secret_b, len, piece, packets); }
 
+/* A file whose seals are all good, from one who holds the key, and which is nonsense all the same. */
+Test(bundle_format, sealed_nonsense_is_refused) {
+    struct bundle_header h = a_header();
+    struct bundle_key key;
+    struct bundle_intro intro = { .after = { 3, { 1, 2, 3 } } };
+    uint8_t text[160], end[BUNDLE_TRAILER_BYTES + 1] = { 0 };
+    size_t packets;
+    bundle_header_put(&h, file);
+    cr_assert(bundle_key_make(public_b, secret_a, file, &key));
+    struct lz_bytes first = bundle_intro_put(&intro, text);
+    for (int wrong = 0; wrong <= 6; wrong++) {
+        file_len = BUNDLE_HEADER_BYTES;
+        put(&key, 0, wrong == 1 ? BUNDLE_PACKET : BUNDLE_INTRO, first);
+        put(&key, 1, wrong == 2 ? BUNDLE_INTRO : BUNDLE_PACKET, lz_bytes_of(NULL, 0));
+        struct bundle_trailer trailer = { wrong == 3 ? 2 : 1, 0, wrong == 4 ? file_len + 1 : file_len, false };
+        bundle_trailer_put(&trailer, end);
+        if (wrong == 5) end[24] = 2;
+        put(&key, 2, BUNDLE_TRAILER, lz_bytes_of(end, wrong == 6 ? sizeof end : BUNDLE_TRAILER_BYTES));
+        cr_expect_eq(read_file(file_len, file_len, &packets), wrong ? LZ_bundle_altered : LZ_ok, "%d", wrong);
+    }
+}
+
+Test(bundle_format, a_header_that_contradicts_itself_is_refused) {
+    uint8_t bytes[BUNDLE_HEADER_BYTES];
+    for (int wrong = 0; wrong <= 4; wrong++) {
+        struct bundle_header h = a_header(), back;
+        if (wrong == 1) memset(h.epoch.b, 0, sizeof h.epoch.b);
+        if (wrong == 2) h.serial = 0;
+        if (wrong == 3) h.continues = h.serial;
+        if (wrong == 4) h.continues = h.serial + 1;
+        bundle_header_put(&h, bytes);
+        cr_expect_eq(bundle_header_get(lz_bytes_of(bytes, sizeof bytes), &back, &fail), wrong ? LZ_bundle_altered : LZ_ok, "%d", wrong);
+    }
+}
+
+/* What was found wrong is said again, to whoever asks later and whether or not he wants the words. */
+Test(bundle_format, a_fault_stays) {
+    static uint8_t frame[BUNDLE_FRAME_MAX];
+    struct bundle_reader r;
+    struct bundle_chunk chunk;
+    make_file(1, 100);
+    file[0] ^= 1;
+    bundle_reader_open(&r, frame);
+    struct lz_bytes in = lz_bytes_of(file, file_len);
+    cr_assert_eq(bundle_reader_next(&r, &in, &chunk, NULL), BUNDLE_GOT_BAD);
+    fail = (struct lz_fail){ 0 };
+    cr_assert_eq(bundle_reader_next(&r, &in, &chunk, &fail), BUNDLE_GOT_BAD);
+    cr_assert_eq(fail.code, LZ_bundle_altered);
+    cr_assert_eq(bundle_reader_close(&r, NULL), LZ_bundle_altered);
+    fail = (struct lz_fail){ 0 };
+    cr_assert_eq(bundle_reader_close(&r, &fail), LZ_bundle_altered);
+    cr_assert_eq(fail.code, LZ_bundle_altered);
+}
+
 Test(bundle_format, is_read_in_pieces_of_any_size) {
     static const size_t pieces[] = { 1, 3, 95, 96, 97, 1000, 100000 };
     size_t n;

@@ -1030,3 +1030,49 @@ Test(control, answer_comes_back) {
         cr_assert_eq(b.code, i);
     }
 }
+
+/* ---- repair, tips and refusals with lengths and numbers that our own encoders never write ---- */
+static enum lz_err repair_judged(size_t n_keys, size_t key_len, size_t n_envelopes) {
+    static ProtobufCBinaryData keys[REPAIR_KEYS_MAX + 1], envelopes[REPAIR_KEYS_MAX + 1];
+    Lz__Repair m = LZ__REPAIR__INIT;
+    struct repair back;
+    for (size_t i = 0; i < n_keys; i++) keys[i] = run_of('k', key_len);
+    for (size_t i = 0; i < n_envelopes; i++) envelopes[i] = run_of('e', 20);
+    m.keys = keys; m.n_keys = n_keys;
+    m.envelopes = envelopes; m.n_envelopes = n_envelopes;
+    uint8_t *bytes = arena_alloc(arena, lz__repair__get_packed_size(&m) + 1);
+    enum lz_err err = repair_decode(arena, lz_bytes_of(bytes, lz__repair__pack(&m, bytes)), &back);
+    if (err == LZ_ok) cr_assert(back.n_keys == n_keys && back.n_envelopes == n_envelopes);
+    return err;
+}
+Test(packet, a_repair_of_any_length) {
+    cr_expect_eq(repair_judged(0, 0, 0), LZ_ok);
+    cr_expect_eq(repair_judged(REPAIR_KEYS_MAX, 7, REPAIR_KEYS_MAX), LZ_ok);
+    cr_expect_eq(repair_judged(1, 6 + REGISTER_KEY_MAX, 0), LZ_ok);
+    cr_expect_eq(repair_judged(REPAIR_KEYS_MAX + 1, 7, 0), LZ_too_many);
+    cr_expect_eq(repair_judged(0, 0, REPAIR_KEYS_MAX + 1), LZ_too_many);
+    cr_expect_eq(repair_judged(1, 6, 0), LZ_bad_packet);
+    cr_expect_eq(repair_judged(1, 6 + REGISTER_KEY_MAX + 1, 0), LZ_bad_packet);
+    struct repair back;
+    static uint8_t huge[BATCH_BYTES_MAX + 1];
+    cr_expect_eq(repair_decode(arena, lz_bytes_of(huge, sizeof huge), &back), LZ_too_large);
+}
+
+static enum lz_err refusal_judged(ProtobufCBinaryData code, ProtobufCBinaryData text, struct refusal *back) {
+    Lz__Refusal m = LZ__REFUSAL__INIT;
+    m.has_code = m.has_text = 1;
+    m.code = code; m.text = text;
+    uint8_t *bytes = arena_alloc(arena, lz__refusal__get_packed_size(&m) + 1);
+    return refusal_decode(arena, lz_bytes_of(bytes, lz__refusal__pack(&m, bytes)), back);
+}
+Test(packet, a_refusal_of_any_length) {
+    struct refusal back;
+    cr_expect_eq(refusal_judged(data("too_many", 8), run_of('t', 1024), &back), LZ_ok);
+    cr_expect_eq((int)back.code, (int)LZ_too_many);
+    cr_expect_eq(back.text.len, 1024);
+    cr_expect_eq(refusal_judged(data("", 0), data("", 0), &back), LZ_ok);
+    cr_expect_eq(refusal_judged(run_of('c', 32), data("", 0), &back), LZ_ok);
+    cr_expect_eq(refusal_judged(run_of('c', 33), data("", 0), &back), LZ_bad_packet);
+    cr_expect_eq(refusal_judged(data("full", 4), run_of('t', 1025), &back), LZ_bad_packet);
+    cr_expect_eq(refusal_judged(data("full", 4), data("\xff\xfe", 2), &back), LZ_bad_packet);
+}

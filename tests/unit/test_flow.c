@@ -1261,3 +1261,26 @@ Test(sums, of_an_index_that_leads_to_another_subject) {
     do_move(&county, two, "accept", 0);                            /* its records are routed again, the other's move is not among them */
     cr_assert_eq(standing(&county, one, 0).state, PROBLEM_accepted);
 }
+
+/* From a newer neighbour or a damaged row may come any number: it is shown as unknown, and nothing is read outside a table. */
+Test(words, of_what_no_table_knows) {
+    static const enum machine machines[] = { MACHINE_HANDLING, MACHINE_PROBLEM, MACHINE_EMERGENCY };
+    for (size_t m = 0; m < LZ_COUNT(machines); m++) {
+        uint8_t found = 77;
+        cr_assert_str_eq(state_name(machines[m], STATES_MAX), "-");
+        cr_assert_str_eq(state_zh(machines[m], STATES_MAX), "-");
+        cr_assert_str_eq(state_name(machines[m], STATES_MAX - 1), "-");
+        cr_assert_str_eq(state_zh(machines[m], STATES_MAX - 1), "-");
+        cr_assert(!state_open(machines[m], STATES_MAX) && !state_open(machines[m], UINT8_MAX));
+        cr_assert(!state_by_name(machines[m], "no such state", &found) && found == 77);
+    }
+    cr_assert_str_eq(state_name(MACHINE_COUNT, 0), "-");
+    cr_assert_str_eq(state_zh(MACHINE_COUNT, 0), "-");
+    cr_assert(!state_open(MACHINE_COUNT, 0));
+    cr_assert_str_eq(colour_name(COLOUR_COUNT), "-");
+    cr_assert_str_eq(colour_zh(COLOUR_COUNT), "-");
+    cr_assert_str_eq(move_name(UINT32_MAX), "unknown");
+    cr_assert_str_eq(class_zh(KIND_problem, UINT32_MAX), "-");
+    cr_assert_str_eq(class_zh(KIND_task, 1), "-");
+    cr_assert_str_eq(class_name(KIND_emergency, UINT32_MAX), "unknown");
+}
