@@ -29,7 +29,6 @@ struct backup {
 };
 
 static void fail_as(struct backup *b, const char *what, int rc) {
-    if (b->view.state != BACKUP_RUNNING) return;
     b->view.state = BACKUP_FAILED;
     snprintf(b->view.reason, sizeof b->view.reason, "%s：%s", what, mdb_strerror(rc));
     lz_log(LZ_ERROR, "backup.failed what=%s error=%s", what, mdb_strerror(rc));
@@ -264,7 +263,8 @@ static int copy_file(const char *from, const char *to) {
     int rc = in < 0 || out < 0 ? errno : 0;
     uint8_t *buffer = rc == 0 ? malloc(1 << 20) : NULL;
     ssize_t n = 0;
-    while (buffer && rc == 0 && (n = read(in, buffer, 1 << 20)) > 0) rc = write(out, buffer, (size_t)n) == n ? 0 : errno ? errno : ENOSPC;
+    if (rc == 0 && !buffer) rc = ENOMEM;
+    while (rc == 0 && (n = read(in, buffer, 1 << 20)) > 0) rc = write(out, buffer, (size_t)n) == n ? 0 : errno ? errno : ENOSPC;
     if (n < 0) rc = errno;
     if (rc == 0 && fsync(out) != 0) rc = errno;
     free(buffer);

@@ -32,7 +32,8 @@ static uint16_t le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 static uint64_t le(const uint8_t *p, int n) { uint64_t v = 0; while (n-- > 0) v = v << 8 | p[n]; return v; }
 
 static bool wrong(struct pages *p, uint64_t at, const char *why) {
-    if (!p->why) { p->why = why; p->at = at; }
+    p->why = why;
+    p->at = at;
     return false;
 }
 
@@ -126,7 +127,8 @@ static bool page(struct pages *p, uint64_t number, unsigned depth, bool is_free,
         if (span->first.len == 0) span->first = below.first;
         span->last = below.last;
     }
-    return taken == p->page - upper || wrong(p, number, "the length of an entry");
+    if (taken != p->page - upper) return wrong(p, number, "the length of an entry");
+    return true;
 }
 
 static bool walk(struct pages *p, const uint8_t *db, bool is_free, bool is_main) {
@@ -155,6 +157,7 @@ static bool look(struct pages *p) {
     p->last = le(head + 24 + (size_t)2 * DB_BYTES, 8);
     if (le(head + 24, 4) != p->page || p->last < 1 || p->last > UINT64_C(1) << 40) return wrong(p, 0, "the head");
     p->used = calloc(1, p->last / 8 + 1);
+    if (!p->used && p->last <= p->size / p->page) lz_fatal("out of memory");
     if (!p->used) return wrong(p, 0, "the head");
     return walk(p, head + 24 + DB_BYTES, false, true) && walk(p, head + 24, true, false);
 }

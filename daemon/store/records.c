@@ -118,7 +118,6 @@ static void leave(struct store *s, struct feed_id feed, uint64_t position) {
 void store_flush_feeds(struct store *s) {
     for (size_t i = 0; i < s->n_fresh; i++) {
         struct fresh_feed *f = &s->fresh[i];
-        if (f->tip == f->tip_before) continue;
         for (size_t j = 0; j < f->n_entries; j++) {
             struct fresh_entry *e = &f->entries[j];
             if (e->n_envelopes == 0) continue;

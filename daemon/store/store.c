@@ -214,7 +214,7 @@ void store_abort(struct store *s) {
 
 static void write_meta(struct store *s) {
     const struct store_meta *a = &s->meta, *b = &s->committed;
-    if (a->format == b->format && a->unit == b->unit && a->last_stamp == b->last_stamp && a->position == b->position && a->n_epochs == b->n_epochs) return;
+    if (a->last_stamp == b->last_stamp && a->position == b->position && a->n_epochs == b->n_epochs) return;       /* the rest never changes */
     uint8_t v[META_BYTES];
     lz_put32(v, s->meta.format);
     lz_put32(v + 4, s->meta.unit);
@@ -313,7 +313,7 @@ uint8_t *store_reserve(struct store *s, enum table table, const struct key *key,
     if (!store_ready(s)) return NULL;
     MDB_val k = val(key), v = { CRC_BYTES + len, NULL };
     int rc = mdb_put(s->txn, s->dbi[table], &k, &v, MDB_RESERVE | (only_new ? MDB_NOOVERWRITE : 0u));
-    if (rc == MDB_KEYEXIST && only_new) {
+    if (rc == MDB_KEYEXIST) {                            /* only_new: no other put says so */
         *exists = true;
         if (!open_value(s, table, key, v, old)) *old = (struct lz_bytes){ 0 };
         return NULL;
@@ -354,7 +354,7 @@ static bool cursor_step(struct store *s, enum table table, MDB_cursor_op op, str
         int rc = mdb_cursor_get(s->cursors[table], &k, &v, op);
         if (rc == MDB_NOTFOUND) return false;
         if (rc != 0) { store_fail(s, rc, "seek"); return false; }
-        if (k.mv_size == 0 || k.mv_size > sizeof key->b) return false;
+        if (k.mv_size > sizeof key->b) return false;
         key->len = (uint8_t)k.mv_size;
         memcpy(key->b, k.mv_data, k.mv_size);
         if (open_value(s, table, key, v, value)) return true;
@@ -467,7 +467,8 @@ size_t store_lineage(struct store *s, struct lineage_entry *out, size_t max, boo
     LZ_ASSERT(max >= 2);
     size_t n = 0;
     *cut = s->meta.n_epochs > max;
-    for (uint32_t i = 0; i < s->meta.n_epochs && n < max; i++) {
+    for (uint32_t i = 0; i < s->meta.n_epochs; i++) {
+        LZ_ASSERT(n < max);
         if (*cut && i == 1) i = s->meta.n_epochs - (uint32_t)(max - 1);
         struct lz_bytes v;
         if (!store_get(s, TABLE_lineage, key_u32(i), &v) || v.len != LINEAGE_BYTES) continue;

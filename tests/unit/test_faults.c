@@ -8,15 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "../../daemon/flow/flow.h"
 
 /* ---- the functions in the way ---- */
 enum call { MEMORY, GET, PUT, DEL, BEGIN, COMMIT, SEEK_OPEN, SEEK, DBI, CREATE, OPEN, ENV_SYNC, MAXDBS, MAPSIZE,
-            FSYNC, SYNCFS, RENAME, UNLINK, MKDIR, OPENFILE, STATFS, STATVFS, FLOCK, CALLS };
+            FSYNC, SYNCFS, RENAME, UNLINK, MKDIR, OPENFILE, STATFS, STATVFS, FLOCK, CURSOR_DEL, STAT_TABLE, LINK,
+            CLOSE, READ, WRITE, FSTAT, MMAP, MALLOC, CALLOC, REALLOC, CALLS };
 static struct { enum call call; size_t at; int code; bool for_good; } fault = { .call = CALLS };
 static size_t counted[CALLS], told[CALLS];
 static bool struck;
@@ -54,6 +57,8 @@ WRAP(int, mdb_env_open, (MDB_env *e, const char *p, unsigned f, mdb_mode_t m), (
 WRAP(int, mdb_env_sync, (MDB_env *e, int f), (e, f), ENV_SYNC)
 WRAP(int, mdb_env_set_maxdbs, (MDB_env *e, MDB_dbi n), (e, n), MAXDBS)
 WRAP(int, mdb_env_set_mapsize, (MDB_env *e, size_t n), (e, n), MAPSIZE)
+WRAP(int, mdb_cursor_del, (MDB_cursor *c, unsigned f), (c, f), CURSOR_DEL)
+WRAP(int, mdb_stat, (MDB_txn *t, MDB_dbi d, MDB_stat *s), (t, d, s), STAT_TABLE)
 #undef WRAP
 void *__real_arena_alloc_raw(struct arena *a, size_t n);
 void *__wrap_arena_alloc_raw(struct arena *a, size_t n);
@@ -70,7 +75,28 @@ WRAP(int, rename, (const char *a, const char *b), (a, b), RENAME, -1)
 WRAP(int, unlink, (const char *a), (a), UNLINK, -1)
 WRAP(int, mkdir, (const char *a, mode_t m), (a, m), MKDIR, -1)
 WRAP(int, flock, (int fd, int o), (fd, o), FLOCK, -1)
+WRAP(int, link, (const char *a, const char *b), (a, b), LINK, -1)
+WRAP(ssize_t, read, (int fd, void *b, size_t n), (fd, b, n), READ, -1)
+WRAP(int, fstat, (int fd, struct stat *st), (fd, st), FSTAT, -1)
+WRAP(void *, mmap, (void *a, size_t n, int p, int f, int fd, off_t o), (a, n, p, f, fd, o), MMAP, MAP_FAILED)
+WRAP(void *, malloc, (size_t n), (n), MALLOC, NULL)
+WRAP(void *, calloc, (size_t n, size_t size), (n, size), CALLOC, NULL)
+WRAP(void *, realloc, (void *p, size_t n), (p, n), REALLOC, NULL)
 #undef WRAP
+/* It is closed all the same, as Linux does. */
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __wrap_close(int fd) {
+    int rc = __real_close(fd);
+    return strikes_errno(CLOSE) ? -1 : rc;
+}
+/* code 0: the write is short, and no error says why. */
+ssize_t __real_write(int fd, const void *data, size_t n);
+ssize_t __wrap_write(int fd, const void *data, size_t n);
+ssize_t __wrap_write(int fd, const void *data, size_t n) {
+    if (!strikes_errno(WRITE)) return __real_write(fd, data, n);
+    return fault.code || n == 0 ? -1 : __real_write(fd, data, n - 1);
+}
 /* LMDB frees a transaction whose commit fails. */
 int __real_mdb_txn_commit(MDB_txn *t);
 int __wrap_mdb_txn_commit(MDB_txn *t);
@@ -180,19 +206,70 @@ Test(opening, survives_every_failing_call, .timeout = 100) {
                 for (size_t at = 1; open_with_fault(faults[i].call, at, faults[i].codes[k], anew); at++) tried++;
     cr_assert_gt(tried, 150, "%zu faults", tried);
 }
+/* The look before the opening: that it could not look is not that something is wrong, but for a head that asks for more than there is. */
+int pages_look(const char *path, char *why, size_t why_size);
+Test(opening, looks_or_says_why_not) {
+    static const struct { enum call call; int code; } faults[] = { { OPENFILE, EMFILE }, { FSTAT, EIO }, { MMAP, ENOMEM } };
+    char path[96], data[110], why[100] = "";
+    struct store *store;
+    snprintf(path, sizeof path, "%s/store", dir);
+    snprintf(data, sizeof data, "%s/data.mdb", path);
+    cr_assert_eq(try_store(path, &store), LZ_ok);
+    store_close(&store);
+    cr_assert_eq(pages_look(data, why, sizeof why), 0);
+    for (size_t i = 0; i < LZ_COUNT(faults); i++) {
+        arm(faults[i].call, 1, faults[i].code);
+        int rc = pages_look(data, why, sizeof why);
+        disarm();
+        cr_assert_eq(rc, faults[i].code, "%zu", i);
+        arm(faults[i].call, 1, faults[i].code);
+        cr_assert_neq(try_store(path, &store), LZ_ok, "%zu", i);
+        disarm();
+        cr_assert(struck && fail.text[0]);
+    }
+    for (int i = 0; i < 2; i++) {                                    /* both heads: the last page is one that no file has */
+        FILE *f = fopen(data, "r+b");
+        uint8_t last[8] = { [4] = 0xff };
+        cr_assert(f && fseek(f, i * 4096 + 16 + 24 + 2 * 48, SEEK_SET) == 0 && fwrite(last, 1, sizeof last, f) == sizeof last);
+        fclose(f);
+    }
+    arm(CALLOC, 1, ENOMEM);
+    cr_assert_eq(pages_look(data, why, sizeof why), MDB_CORRUPTED);
+    disarm();
+    cr_assert(strstr(why, "the head"), "%s", why);
+}
+/* Made one after the other, until the name of a file in them is longer than the system takes. */
+Test(opening, of_a_path_that_leaves_no_room_is_refused) {
+    static char deep[5000];
+    struct store *store;
+    size_t len = (size_t)snprintf(deep, sizeof deep, "%s/", dir);
+    for (; len < 4086; len = strlen(deep)) {
+        size_t n = 4086 - len > 200 ? 200 : 4086 - len;
+        memset(deep + len, 'd', n);
+        deep[len + n] = 0;
+        if (n < 200) break;
+        cr_assert_eq(mkdir(deep, 0700), 0);
+        deep[len + n] = '/';
+    }
+    fail = (struct lz_fail){ 0 };
+    cr_assert_eq(try_store(deep, &store), LZ_store_io);
+    cr_assert(fail.text[0]);
+}
 Test(opening, tells_a_full_disk_from_a_dying_one) {
     char path[96];
     struct store *store;
     snprintf(path, sizeof path, "%s/store", dir);
     cr_assert_eq(try_store(path, &store), LZ_ok);
-    static const struct { enum call call; bool full, blind; enum lz_err want; } cases[] = {
-        { COMMIT, false, false, LZ_store_io }, { COMMIT, true, false, LZ_full }, { COMMIT, true, true, LZ_store_io },
-        { PUT, false, false, LZ_store_io }, { PUT, true, false, LZ_full }, { DEL, true, false, LZ_full }, { DEL, false, false, LZ_store_io },
+    static const struct { enum call call; bool full, blind; enum lz_err want; int code; } cases[] = {
+        { COMMIT, false, false, LZ_store_io, EIO }, { COMMIT, true, false, LZ_full, EIO }, { COMMIT, true, true, LZ_store_io, EIO },
+        { PUT, false, false, LZ_store_io, EIO }, { PUT, true, false, LZ_full, EIO }, { DEL, true, false, LZ_full, EIO },
+        { DEL, false, false, LZ_store_io, EIO },
+        { COMMIT, false, false, LZ_full, ENOSPC }, { COMMIT, false, false, LZ_full, MDB_MAP_FULL }, { COMMIT, true, false, LZ_store_io, MDB_PANIC },
     };
     for (size_t i = 0; i < LZ_COUNT(cases); i++) {
         disk_full = cases[i].full;
         statvfs_fails = cases[i].blind;
-        arm(cases[i].call, 1, EIO);
+        arm(cases[i].call, 1, cases[i].code);
         store_put(store, TABLE_audit, key_u64(i), str("x"));
         store_delete(store, TABLE_audit, key_u64(i));
         cr_assert_eq(store_commit(store), cases[i].want, "case %zu", i);
@@ -204,6 +281,278 @@ Test(opening, tells_a_full_disk_from_a_dying_one) {
     cr_assert(store_room(store).exhausted == (store_room(store).reserve_bytes > 7));
     disk_full = statvfs_fails = false;
     store_close(&store);
+}
+
+/* ---- reading on, and entering once more, whatever fails in it ---- */
+static enum rot_then drop(void *context, enum table table, struct key key, struct lz_bytes raw) {
+    (void)context; (void)table; (void)key; (void)raw;
+    return ROT_DROP;
+}
+/* A store with a value that rotted, of a record that a neighbour brings again. */
+static struct store *rotten_store(const char *path) {
+    static char bytes[1 << 20];
+    char data[110];
+    struct store *store;
+    wipe(path);
+    cr_assert_eq(try_store(path, &store), LZ_ok);
+    store_set_arena(store, arena);
+    struct feed_id up = { SCOPE_UP, LANE_ROUTINE };
+    cr_assert_eq(store_record_put(store, key_id((struct rec_id){ UNIT, KIND_task, 1, 1 }), str("this rots"), &up, 1, false), LZ_ok);
+    cr_assert_eq(store_record_put(store, key_id((struct rec_id){ UNIT, KIND_task, 2, 1 }), str("this does not"), &up, 1, false), LZ_ok);
+    cr_assert_eq(store_commit(store), LZ_ok);
+    store_close(&store);
+    snprintf(data, sizeof data, "%s/data.mdb", path);
+    FILE *f = fopen(data, "r+b");
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    for (size_t i = 0; i + 9 < n; i++)
+        if (memcmp(bytes + i, "this rots", 9) == 0) { fseek(f, (long)i, SEEK_SET); fputc('T', f); }
+    fclose(f);
+    cr_assert_eq(try_store(path, &store), LZ_ok);
+    store_set_arena(store, arena);
+    return store;
+}
+Test(rotten, is_dropped_or_healed_or_nothing_happens, .init = begin_dir, .fini = end_dir) {
+    static const struct { enum call call; int code; } faults[] = { { BEGIN, ENOMEM }, { SEEK_OPEN, ENOMEM }, { SEEK, EIO }, { CURSOR_DEL, EIO }, { PUT, EIO },
+        { GET, EIO }, { MEMORY, ENOMEM }, { STAT_TABLE, EIO } };
+    struct key one = key_id((struct rec_id){ UNIT, KIND_task, 1, 1 }), two = key_id((struct rec_id){ UNIT, KIND_task, 2, 1 });
+    struct feed_id up = { SCOPE_UP, LANE_ROUTINE }, all = { SCOPE_ALL, LANE_ROUTINE };
+    char path[96];
+    size_t tried = 0;
+    snprintf(path, sizeof path, "%s/store", dir);
+    for (size_t i = 0; i < LZ_COUNT(faults); i++)
+        for (int act = 0; act < 4; act++)
+            for (size_t at = 1; ; at++, tried++) {
+                arena_reset(arena);
+                struct store *store = rotten_store(path);
+                struct scrub scrub = { 0 };
+                struct store_counts counts = { 0 };
+                struct lz_bytes v;
+                enum lz_err err = LZ_ok;
+                arm(faults[i].call, at, faults[i].code);
+                if (act == 0) (void)store_scrub(store, &scrub, SIZE_MAX, drop, NULL);
+                else if (act == 1) err = store_record_put(store, one, str("this rots"), &up, 1, false);
+                else if (act == 2) store_record_enter(store, two, all);
+                else store_count(store, &counts);
+                disarm();
+                bool failed = store_failed(store) != LZ_ok;
+                cr_assert(!struck || failed || act == 3, "%zu %d %zu: it is noticed", i, act, at);
+                cr_assert(act != 1 || failed || err == LZ_already, "%zu %zu: %s", i, at, lz_err_name(err));
+                cr_assert_eq(store_commit(store) == LZ_ok, !failed);
+                if (act == 3) cr_assert(failed || struck || (counts.entries[TABLE_record] == 2 && counts.entries[TABLE_feed] == 1));
+                cr_assert_eq(store_has(store, TABLE_record, one), act != 0 || failed);
+                cr_assert_eq(store_get(store, TABLE_record, one, &v), act == 1 && !failed);
+                cr_assert_eq(store_tip(store, all), act == 2 && !failed ? 2 : 0);
+                store_close(&store);
+                if (!struck) break;
+            }
+    cr_assert_gt(tried, 60, "%zu", tried);
+}
+
+/* ---- a copy is made, and takes the place of the store ---- */
+TestSuite(backup, .init = begin_dir, .fini = end_dir);
+static struct store *a_store(const char *path) {
+    struct store *store;
+    wipe(path);
+    cr_assert_eq(try_store(path, &store), LZ_ok, "%s", fail.text);
+    for (uint64_t i = 0; i < 300; i++) store_put(store, TABLE_due, key_u64(i), str("falls due"));
+    store_put(store, TABLE_audit, key_u64(7), str("kept"));
+    cr_assert_eq(store_commit(store), LZ_ok);
+    return store;
+}
+static bool exists(const char *path) { return access(path, F_OK) == 0; }
+static bool holds_as_of(const char *path, uint64_t last) {
+    struct store *store;
+    struct lz_bytes v;
+    cr_assert_eq(try_store(path, &store), LZ_ok, "%s: %s", path, fail.text);
+    bool there = store_get(store, TABLE_audit, key_u64(7), &v) && store_get(store, TABLE_audit, key_u64(last), &v) &&
+                 !store_has(store, TABLE_due, key_u64(0));
+    store_close(&store);
+    return there;
+}
+/* A backup beside work that goes on, and one call in it that fails. True: this call came to pass. */
+static bool back_up_with_fault(enum call call, size_t at, int code) {
+    char path[96], copy[96], partial[110];
+    struct backup_view view;
+    uint64_t last = 1000;
+    snprintf(path, sizeof path, "%s/store", dir);
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    snprintf(partial, sizeof partial, "%s.partial", copy);
+    struct store *store = a_store(path);
+    wipe(copy);
+    wipe(partial);
+    fail = (struct lz_fail){ 0 };
+    arm(call, at, code);
+    enum lz_err err = store_backup_begin(store, copy, str("roster"), 5, &fail);
+    if (err == LZ_ok) {
+        for (; store_backing_up(store) && last < 1100; last++) {
+            (void)store_backup_step(store, 2000, 6);
+            store_put(store, TABLE_audit, key_u64(last), str("meanwhile"));    /* behind the walk: to be copied again */
+            store_delete(store, TABLE_due, key_u64(0));
+            if (store_commit(store) != LZ_ok) last--;
+        }
+        disarm();
+        cr_assert(!store_backing_up(store), "call %d at %zu: it ends", (int)call, at);
+        store_backup_view(store, &view);
+        cr_assert(view.state == BACKUP_DONE || (view.state == BACKUP_FAILED && view.reason[0] && struck), "call %d at %zu", (int)call, at);
+        if (view.state == BACKUP_DONE) cr_assert(holds_as_of(copy, last - 2), "call %d at %zu: done, and not whole", (int)call, at);
+    } else {
+        disarm();
+        cr_assert(struck && fail.text[0] && (err == LZ_full || err == LZ_store_io || err == LZ_read_only), "call %d at %zu: %s", (int)call, at,
+                  lz_err_name(err));
+        cr_assert(!exists(copy) && !store_backing_up(store));
+    }
+    store_abort(store);
+    cr_assert_eq(store_backup_begin(store, copy, str("roster"), 7, &fail), exists(copy) ? LZ_already : LZ_ok, "and another may follow: %s", fail.text);
+    store_close(&store);
+    cr_assert(!exists(partial) || call == UNLINK, "call %d at %zu: half a copy is left", (int)call, at);
+    cr_assert(last == 1000 || holds_as_of(path, last - 1), "call %d at %zu", (int)call, at);
+    return struck;
+}
+Test(backup, survives_every_failing_call, .timeout = 100) {
+    static const struct { enum call call; int codes[2]; } faults[] = {
+        { GET, { EIO } }, { PUT, { MDB_MAP_FULL, EIO } }, { DEL, { EIO } }, { BEGIN, { ENOMEM } }, { COMMIT, { ENOSPC, EIO } }, { DBI, { ENOSPC } },
+        { SEEK_OPEN, { ENOMEM } }, { SEEK, { EIO } }, { CREATE, { ENOMEM } }, { OPEN, { EACCES } }, { ENV_SYNC, { EIO } }, { MAXDBS, { EINVAL } },
+        { MAPSIZE, { EINVAL } }, { FSYNC, { EIO } }, { RENAME, { EIO } }, { MKDIR, { EROFS, ENOSPC } }, { OPENFILE, { EMFILE } }, { CLOSE, { EIO } },
+        { WRITE, { ENOSPC } }, { REALLOC, { ENOMEM } }, { UNLINK, { EACCES } },
+    };
+    size_t tried = 0;
+    for (size_t i = 0; i < LZ_COUNT(faults); i++)
+        for (size_t k = 0; k < 2 && faults[i].codes[k]; k++)
+            for (size_t at = 1; back_up_with_fault(faults[i].call, at, faults[i].codes[k]); at += at < 12 ? 1 : at / 4) tried++;
+    for (size_t at = 1; back_up_with_fault(WRITE, at, 0); at++) tried++;
+    cr_assert_gt(tried, 150, "%zu faults", tried);
+}
+
+/* The copy takes the place of a store, or of nothing, and one call in it fails: what stood there stands there. */
+static bool restore_with_fault(enum call call, size_t at, int code, bool anew) {
+    char path[96], copy[96], kept[200];
+    snprintf(path, sizeof path, "%s/store", dir);
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    struct store *store = a_store(path);
+    store_put(store, TABLE_audit, key_u64(8), str("after the copy"));
+    cr_assert_eq(store_commit(store), LZ_ok);
+    store_close(&store);
+    if (anew) wipe(path);
+    fail = (struct lz_fail){ 0 };
+    arm(call, at, code);
+    enum lz_err err = store_restore(path, copy, 9000, kept, sizeof kept, &fail);
+    disarm();
+    cr_assert(err == LZ_ok || (struck && fail.text[0]), "call %d at %zu: %s", (int)call, at, lz_err_name(err));
+    if (err == LZ_ok) {
+        struct lz_bytes v;
+        cr_assert_eq(exists(kept), !anew, "call %d at %zu", (int)call, at);
+        cr_assert_eq(try_store(path, &store), LZ_ok);
+        cr_assert(store_get(store, TABLE_audit, key_u64(7), &v) && !store_has(store, TABLE_audit, key_u64(8)));
+        store_close(&store);
+        cr_assert(store_restore_undo(path, kept));
+    }
+    if (call == FSYNC && err != LZ_ok) return struck;                /* its name stands, and whether it will after a power cut nobody knows */
+    if (!anew) {
+        cr_assert_eq(try_store(path, &store), LZ_ok, "%s", fail.text);
+        cr_assert(store_has(store, TABLE_audit, key_u64(8)), "call %d at %zu: what stood there is lost", (int)call, at);
+        store_close(&store);
+    } else {
+        char data[120];
+        snprintf(data, sizeof data, "%s/data.mdb", path);
+        cr_assert(!exists(data), "call %d at %zu", (int)call, at);
+    }
+    return struck;
+}
+Test(backup, takes_a_place_or_leaves_it, .timeout = 100) {
+    static const struct { enum call call; int code; } faults[] = {
+        { OPENFILE, EACCES }, { FSYNC, EIO }, { LINK, EPERM }, { RENAME, EIO }, { READ, EIO }, { WRITE, ENOSPC }, { WRITE, 0 }, { MALLOC, ENOMEM },
+        { MKDIR, EROFS }, { FLOCK, EWOULDBLOCK }, { UNLINK, EACCES },
+    };
+    char path[96], copy[96];
+    snprintf(path, sizeof path, "%s/store", dir);
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    struct store *store = a_store(path);
+    cr_assert_eq(store_backup_begin(store, copy, str(""), 5, &fail), LZ_ok);
+    while (store_backup_step(store, 100000, 6)) store_abort(store);
+    store_close(&store);
+    size_t tried = 0;
+    for (size_t i = 0; i < LZ_COUNT(faults); i++)
+        for (int anew = 0; anew < 2; anew++)
+            for (size_t at = 1; restore_with_fault(faults[i].call, at, faults[i].code, anew); at++) tried++;
+    cr_assert_gt(tried, 20, "%zu faults", tried);
+    char deep[PATH_MAX_BYTES + 1], kept[200];
+    memset(deep, 'd', sizeof deep - 1);
+    deep[0] = '/', deep[sizeof deep - 1] = 0;
+    cr_assert_eq(store_restore(path, deep, 9000, kept, sizeof kept, &fail), LZ_bad_argument);
+    cr_assert_eq(store_restore(deep, copy, 9000, kept, sizeof kept, &fail), LZ_bad_argument);
+    cr_assert_eq(try_store(path, &store), LZ_ok);
+    cr_assert_eq(store_backup_begin(store, deep, str(""), 5, &fail), LZ_bad_argument);
+    store_close(&store);
+}
+/* What was kept is put back, or that it was not is said. */
+Test(backup, is_undone) {
+    char path[96], copy[96], kept[200];
+    snprintf(path, sizeof path, "%s/store", dir);
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    struct store *store = a_store(copy);
+    store_close(&store);
+    static const struct { enum call call; bool anew, done; } cases[] = {
+        { RENAME, false, false }, { UNLINK, true, false }, { FSYNC, false, false }, { FSYNC, true, false }, { OPENFILE, false, false },
+    };
+    for (size_t i = 0; i < LZ_COUNT(cases); i++) {
+        store = a_store(path);
+        store_close(&store);
+        if (cases[i].anew) wipe(path);
+        cr_assert_eq(store_restore(path, copy, 9000, kept, sizeof kept, &fail), LZ_ok, "%s", fail.text);
+        arm(cases[i].call, 1, EIO);
+        bool done = store_restore_undo(path, kept);
+        disarm();
+        cr_assert(struck && done == cases[i].done, "case %zu", i);
+    }
+}
+
+/* ---- without memory for what it needs at its start a daemon ends, with a word, and touches nothing ---- */
+static int ends_with(void (*act)(void), size_t at) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        arm(CALLOC, at, ENOMEM);
+        act();
+        _exit(77);                                                   /* it went on */
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+static void act_store(void) {
+    char path[96];
+    struct store *store;
+    snprintf(path, sizeof path, "%s/store", dir);
+    (void)try_store(path, &store);
+}
+static struct store *to_back_up;
+static void act_flow(void) {
+    struct roster roster = { 0 };
+    disarm();
+    struct flow_options o = { .unit = UNIT, .store = to_back_up, .roster = &roster, .units = units_create(), .calendar = calendar_create() };
+    arm(CALLOC, 1, ENOMEM);
+    (void)flow_create(&o);
+}
+static void act_backup(void) {
+    char copy[96];
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    (void)!store_backup_begin(to_back_up, copy, str(""), 5, &fail);
+}
+Test(memory, that_a_start_needs_and_does_not_get_ends_it, .init = begin_dir, .fini = end_dir) {
+    char path[96], copy[96];
+    snprintf(path, sizeof path, "%s/other", dir);
+    snprintf(copy, sizeof copy, "%s/copy.partial", dir);
+    to_back_up = a_store(path);
+    cr_expect_eq(ends_with(act_store, 1), EXIT_FAILURE);
+    cr_expect_eq(ends_with(act_flow, 1), EXIT_FAILURE);
+    cr_expect_eq(ends_with(act_backup, 1), EXIT_FAILURE);
+    cr_expect(!exists(copy));
+    store_close(&to_back_up);
+    for (size_t at = 1; at <= 2; at++) {                             /* this one tells its caller */
+        arm(CALLOC, at, ENOMEM);
+        struct roster *roster = roster_create();
+        disarm();
+        cr_expect(struck && !roster, "%zu", at);
+    }
 }
 
 /* ---- a story of two nodes, whatever fails in it ---- */

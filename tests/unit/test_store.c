@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -910,12 +911,306 @@ Test(backup, takes_the_place_of_a_store) {
     remove_copy(at);
 }
 
-/* ---- what lies in the file ---- */
+/* ---- what only a disk can bring: shapes that we never write, with checksums that are right or none at all ---- */
+/* Puts bytes into the file as they are, behind the back of the store. */
+static void put_raw(enum table table, const void *key, size_t key_len, const void *value, size_t len) {
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    store_close(&store);
+    cr_assert(mdb_env_create(&env) == 0 && mdb_env_set_maxdbs(env, TABLE_COUNT) == 0 && mdb_env_set_mapsize(env, MAP) == 0);
+    cr_assert(mdb_env_open(env, path, MDB_NOLOCK | MDB_NOSYNC, 0600) == 0 && mdb_txn_begin(env, NULL, 0, &txn) == 0);
+    cr_assert_eq(mdb_dbi_open(txn, table_name(table), 0, &dbi), 0);
+    MDB_val k = { key_len, (void *)(uintptr_t)key }, v = { len, (void *)(uintptr_t)value };
+    cr_assert(mdb_put(txn, dbi, &k, &v, 0) == 0 && mdb_txn_commit(txn) == 0);
+    mdb_env_close(env);
+}
 static enum rot_then keep_rot(void *context, enum table table, struct key key, struct lz_bytes raw) {
     (void)table; (void)key; (void)raw;
     ++*(size_t *)context;
     return ROT_KEEP;
 }
+/* In the closed file; how often it stood there. */
+static size_t replace_in_file(const char *was, const char *is, size_t len) {
+    char name[128];
+    size_t n = 0, size;
+    static char bytes[8 << 20];
+    snprintf(name, sizeof name, "%s/data.mdb", path);
+    FILE *f = fopen(name, "r+b");
+    cr_assert(f);
+    size = fread(bytes, 1, sizeof bytes, f);
+    for (size_t i = 0; i + len <= size; i++)
+        if (memcmp(bytes + i, was, len) == 0) {
+            cr_assert(fseek(f, (long)i, SEEK_SET) == 0 && fwrite(is, 1, len, f) == len);
+            n++;
+        }
+    fclose(f);
+    return n;
+}
+static void wipe_files(void) {
+    char name[128];
+    snprintf(name, sizeof name, "%s/data.mdb", path);
+    unlink(name);
+}
+static enum rot_then drop_rot(void *context, enum table table, struct key key, struct lz_bytes raw) {
+    (void)table; (void)key;
+    *(size_t *)context += 1 + 1000 * raw.len;
+    return ROT_DROP;
+}
+Test(values, shorter_than_their_checksum_are_rot) {
+    size_t told = 0;
+    struct lz_bytes v;
+    put_raw(TABLE_due, "12345678", 8, "abc", 3);
+    open_store();
+    cr_assert(!store_get(store, TABLE_due, key_bytes(str("12345678")), &v) && store_has(store, TABLE_due, key_bytes(str("12345678"))));
+    cr_assert_eq(store_rot(store), 1);
+    struct scrub at = { 0 };
+    cr_assert(!store_scrub(store, &at, 1000, drop_rot, &told));
+    cr_assert_eq(told, 1, "told once, without bytes");
+    commit();
+    cr_assert(!store_has(store, TABLE_due, key_bytes(str("12345678"))), "and dropped as it was asked to be");
+    store_rot_forget(store);
+    cr_assert_eq(store_rot(store), 0);
+}
+Test(values, with_keys_longer_than_ours_end_a_search) {
+    static char key[120];
+    memset(key, 'k', sizeof key);
+    struct key at = { 0 };
+    struct lz_bytes v;
+    size_t told = 0;
+    store_put(store, TABLE_due, key_u64(1), str("ours"));
+    store_put(store, TABLE_number, key_u64(1), str("ours"));
+    commit();
+    put_raw(TABLE_due, key, sizeof key, "12345678", 8);
+    open_store();
+    cr_assert(store_seek(store, TABLE_due, &at, &v));
+    at = key_after(at);
+    cr_assert(!store_seek(store, TABLE_due, &at, &v) && !store_last(store, TABLE_due, &at, &v));
+    struct scrub scrub = { 0 };
+    cr_assert(!store_scrub(store, &scrub, 1000, keep_rot, &told), "the scrub ends, and sees the other tables");
+    cr_assert(told == 0 && scrub.looked == 2);
+}
+/* A key that changes where it lies breaks the order of its page: a scrub in small steps comes to its end all the same, and meets it
+ * unless a step begins there. */
+Test(values, whose_order_is_broken_are_scrubbed_to_the_end, .timeout = 60) {
+    enum { ENTRIES = 60 };
+    static const uint8_t to[] = { 0, ENTRIES / 2, 0xff };
+    size_t untold = 0;
+    for (int i = 0; i < ENTRIES; i++)
+        for (size_t k = 0; k < LZ_COUNT(to); k++) {
+            char was[16], is[16];
+            for (uint64_t n = 0; n < ENTRIES; n++) store_put(store, TABLE_number, key_u64(UINT64_C(0x4b45594b45590000) + n), str("value"));
+            commit();
+            store_close(&store);
+            memcpy(was, "KEYKEY\0", 7), memcpy(is, was, 7);
+            was[7] = (char)i, is[7] = (char)to[k];
+            size_t n = replace_in_file(was, is, 8);
+            struct lz_fail fail;
+            cr_assert(n > 0 && try_open(path, UNIT, MAP, &fail) == LZ_ok,
+                      "the key stood in the file, and the look before the opening lets it pass");
+            struct scrub at = { 0 };
+            size_t told = 0, steps = 0;
+            while (store_scrub(store, &at, 7, keep_rot, &told)) cr_assert(++steps < 4 * ENTRIES, "it goes in a circle");
+            cr_assert(at.looked <= 2 * ENTRIES, "key %d to %u: %u looked at", i, to[k], (unsigned)at.looked);
+            untold += told == 0 && (uint8_t)i != to[k];
+            store_close(&store);
+            wipe_files();
+            open_store();
+        }
+    cr_assert_lt(untold, ENTRIES * LZ_COUNT(to) / 7, "%zu were not met", untold);
+}
+Test(opening, with_a_head_that_rotted_is_refused) {
+    struct lz_fail fail = { 0 };
+    store_begin_epoch(store, epoch_of(1));
+    commit();
+    put_raw(TABLE_meta, "store", 5, "neither a checksum nor a head", 29);
+    cr_assert_eq(try_open(path, UNIT, MAP, &fail), LZ_store_corrupt);
+    cr_assert(fail.text[0]);
+}
+Test(opening, with_more_starts_than_can_be_is_refused) {
+    uint8_t v[28] = { 0 };
+    store_begin_epoch(store, epoch_of(1));
+    lz_put32(v, 1);
+    lz_put32(v + 4, UNIT);
+    lz_put32(v + 24, UINT32_MAX / 2 + 1);
+    commit();
+    store_put(store, TABLE_meta, key_bytes(str("store")), lz_bytes_of(v, sizeof v));
+    commit();
+    store_close(&store);
+    cr_assert_eq(try_open(path, UNIT, MAP, NULL), LZ_store_corrupt);
+}
+Test(truths, lineage_without_a_row_that_rotted) {
+    struct lineage_entry line[8];
+    bool cut;
+    for (uint32_t i = 0; i < 4; i++) store_begin_epoch(store, epoch_of(i));
+    store_put(store, TABLE_lineage, key_u32(1), str("too short"));
+    store_delete(store, TABLE_lineage, key_u32(2));
+    commit();
+    cr_assert_eq(store_lineage(store, line, 8, &cut), 2);
+    cr_assert(!cut && epoch_equal(line[0].epoch, epoch_of(0)) && epoch_equal(line[1].epoch, epoch_of(3)));
+}
+Test(transaction, that_failed_does_nothing_more) {
+    struct store_counts counts;
+    uint64_t stamp = store_last_stamp(store);
+    store_put(store, TABLE_audit, key_u64(1), str("lost"));
+    store_give_up(store);
+    store_give_up(store);
+    store_raise_stamp(store, stamp + 5);
+    store_count(store, &counts);
+    cr_assert(counts.entries[TABLE_audit] == 0 && !store_has(store, TABLE_audit, key_u64(1)));
+    store_delete(store, TABLE_audit, key_u64(1));
+    struct scrub at = { 0 };
+    size_t told = 0;
+    cr_assert(!store_scrub(store, &at, 10, keep_rot, &told) && at.looked == 0);
+    cr_assert_eq(store_commit(store), LZ_full);
+    cr_assert_eq(store_last_stamp(store), stamp);
+}
+Test(feeds, with_a_tip_of_no_known_shape_begin_at_nothing) {
+    put_event(1, &up, 1);
+    commit();
+    store_forget_fresh(store);
+    store_put(store, TABLE_tip, key_tip(up), str("short"));
+    cr_assert_eq(store_tip(store, up), 0);
+    store_abort(store);
+    cr_assert_eq(store_tip(store, up), 1);
+    commit();
+    put_raw(TABLE_tip, key_tip(up).b, key_tip(up).len, "no checksum", 11);
+    open_store();
+    cr_assert(store_tip(store, up) == 0 && store_rot_unsent(store) == 1);
+}
+Test(feeds, records_of_no_known_shape_are_not_served) {
+    struct stored stored;
+    cr_assert(!store_record_parse(str("x"), &stored) && !store_record_parse(str("\1\0 one hundred feeds"), &stored));
+    put_event(1, &up, 1);
+    commit();
+    store_forget_fresh(store);
+    store_put(store, TABLE_record, event(1), str("x"));
+    cr_assert(!store_record_get(store, event(1), &stored));
+    store_record_enter(store, event(1), all);
+    cr_assert_eq(store_tip(store, all), 0);
+    cr_assert_eq(store_record_put(store, event(1), str("event 1"), &up, 1, false), LZ_conflict);
+}
+Test(feeds, are_left_in_the_transaction_that_entered_them) {
+    struct lz_bytes *list;
+    uint64_t to;
+    put_chief("a", "chief a", false);
+    put_chief("b", "chief b", false);
+    put_chief("a", "chief a, newer", true);
+    commit();
+    cr_assert_eq(read_feed(up, 0, &list, &to), 2);
+    cr_assert(lz_bytes_equal(list[0], str("chief b")) && lz_bytes_equal(list[1], str("chief a, newer")) && to == 3);
+}
+/* A register's feeds that come again after its value rotted, and its bytes in no transaction's way. */
+Test(feeds, take_a_register_again_that_rotted) {
+    struct lz_bytes *list;
+    uint64_t to;
+    put_chief("a", "chief a", false);
+    commit();
+    put_raw(TABLE_record, chief("a").b, chief("a").len, "no checksum", 11);
+    open_store();
+    cr_assert_eq(read_feed(up, 0, &list, &to), 0);
+    cr_assert_eq(store_record_put(store, chief("a"), str("chief a"), &up, 1, false), LZ_ok);
+    commit();
+    cr_assert_eq(read_feed(up, 1, &list, &to), 1);
+}
+Test(feeds, are_mended_from_what_a_record_says) {
+    struct lz_bytes *list, v;
+    uint64_t to;
+    put_event(1, &up, 1);
+    put_event(2, &up, 1);
+    put_chief("a", "chief a", false);
+    commit();
+    store_forget_fresh(store);
+    cr_assert(!store_feed_mend(store, event(1), up, 1) && !store_feed_mend(store, chief("a"), up, 2), "nothing is wrong");
+    /* an entry that is gone, one that lacks an event, one of another width, one of no shape, a tip that is behind */
+    store_delete(store, TABLE_feed, key_feed(up, 1));
+    cr_assert(store_feed_mend(store, event(1), up, 1) && store_feed_mend(store, event(2), up, 1));
+    cr_assert_eq(read_feed(up, 0, &list, &to), 3);
+    store_put(store, TABLE_feed, key_feed(up, 2), str(""));
+    cr_assert(store_feed_mend(store, chief("a"), up, 2));
+    cr_assert_eq(read_feed(up, 0, &list, &to), 3);
+    struct key longer = key_record(UNIT, KIND_chief, str("longer name"), 0, 0);
+    cr_assert(store_feed_mend(store, longer, up, 2), "what stands there is of another width: it gives way");
+    cr_assert(store_feed_mend(store, chief("a"), up, 2));
+    uint8_t tip[8] = { 0 };
+    store_put(store, TABLE_tip, key_tip(up), lz_bytes_of(tip, sizeof tip));
+    cr_assert(store_feed_mend(store, event(1), up, 1) && store_tip(store, up) == store_position(store));
+    /* an entry that is full takes no more: what comes stands alone */
+    uint8_t full[1 + ENTRY_KEYS_MAX * REC_ID_BYTES] = { 0 };
+    for (uint64_t i = 0; i < ENTRY_KEYS_MAX; i++) memcpy(full + 1 + i * REC_ID_BYTES, event(100 + i).b, REC_ID_BYTES);
+    store_put(store, TABLE_feed, key_feed(up, 1), lz_bytes_of(full, sizeof full));
+    cr_assert(store_feed_mend(store, event(1), up, 1));
+    cr_assert(store_get(store, TABLE_feed, key_feed(up, 1), &v) && v.len == 1 + REC_ID_BYTES);
+    commit();
+}
+Test(feeds, are_pruned_of_what_is_not_held) {
+    struct lz_bytes v, *list;
+    uint64_t to;
+    static uint8_t huge[1 + 100 * REC_ID_BYTES];
+    put_event(1, &up, 1);
+    put_event(2, &up, 1);
+    commit();
+    store_forget_fresh(store);
+    put_event(3, &all, 1);
+    commit();
+    store_forget_fresh(store);
+    store_delete(store, TABLE_record, event(1));
+    store_delete(store, TABLE_record, event(3));
+    store_put(store, TABLE_feed, key_feed(child, 1), str(""));                            /* of no shape: nothing in them is held */
+    store_put(store, TABLE_feed, key_feed(child, 2), str("x"));
+    for (size_t i = 0; i < 100; i++) memcpy(huge + 1 + i * REC_ID_BYTES, event(2).b, REC_ID_BYTES);
+    store_put(store, TABLE_feed, key_feed(child, 3), lz_bytes_of(huge, sizeof huge));     /* more keys than an entry has */
+    store_feeds_prune(store);
+    cr_assert(store_get(store, TABLE_feed, key_feed(up, 1), &v) && v.len == 1 + REC_ID_BYTES && memcmp(v.data + 1, event(2).b, REC_ID_BYTES) == 0);
+    cr_assert(!store_has(store, TABLE_feed, key_feed(all, 2)) && !store_has(store, TABLE_feed, key_feed(child, 1)));
+    cr_assert(store_get(store, TABLE_feed, key_feed(child, 3), &v) && v.len <= 1 + ENTRY_KEYS_MAX * REC_ID_BYTES + REC_ID_BYTES + REGISTER_KEY_MAX);
+    commit();
+    cr_assert_eq(read_feed(up, 0, &list, &to), 1);
+}
+Test(feeds, tell_a_long_backlog_by_what_they_saw, .timeout = 60) {
+    char name[16];
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        put_chief(name, "0123456789", false);
+    }
+    commit();
+    struct backlog b = store_backlog(store, up, 0);
+    cr_assert(b.records == 3000 && b.bytes == 30000 && b.oldest_ms == 0,
+              "%llu records, %llu bytes", (unsigned long long)b.records, (unsigned long long)b.bytes);
+    store_forget_fresh(store);
+    uint64_t ms = 1650729600000;
+    for (uint64_t i = 0; i < 200; i++) {
+        cr_assert_eq(store_record_put(store, key_id((struct rec_id){ UNIT, KIND_task, (ms + i) << 16, 1 }), str("0123456789"), &all, 1, false), LZ_ok);
+        commit();
+        store_forget_fresh(store);
+    }
+    b = store_backlog(store, all, 0);
+    cr_assert(b.records == 200 && b.bytes == 2000 && b.oldest_ms == ms);
+}
+Test(backup, is_synced_on_its_way, .timeout = 60) {
+    char at[128];
+    struct lz_fail fail = { 0 };
+    static uint8_t big[60000];
+    struct backup_view v;
+    snprintf(at, sizeof at, "%s/copy", dir);
+    for (uint64_t i = 0; i < 200; i++) store_put(store, TABLE_audit, key_u64(i), lz_bytes_of(big, sizeof big));
+    for (uint64_t i = 0; i < 600; i++) store_put(store, TABLE_ask, key_u64(i), str("asked"));
+    commit();
+    cr_assert_eq(store_backup_begin(store, at, str(""), 5, &fail), LZ_ok, "%s", fail.text);
+    for (uint64_t slices = 0; store_backup_step(store, 200000, 7); slices++) {
+        cr_assert_lt(slices, 1000);
+        for (uint64_t i = 0; i < 600; i++) store_put(store, TABLE_ask, key_u64(i), str("asked again"));     /* all behind the walk */
+        cr_assert(!store_backup_step(store, 200000, 7), "not in the middle of a turn");
+        commit();
+    }
+    store_backup_view(store, &v);
+    cr_assert(v.state == BACKUP_DONE && v.bytes > 12000000);
+    store_abort(store);
+    same_stores(at);
+    remove_copy(at);
+}
+
+/* ---- what lies in the file ---- */
 static void change(int fd, off_t at, uint8_t mask) {
     uint8_t c;
     cr_assert(pread(fd, &c, 1, at) == 1);
