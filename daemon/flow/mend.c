@@ -8,8 +8,9 @@
 
 /* ---- standings ---------------------------------------------------------------------------------------------------------- */
 
-/* Long ago: judged in this turn, and the mark of a standing that is being made again; or of one that nothing has called for yet. */
-enum { JUDGE_NOW = 1, NOT_CALLED_FOR = 2 };
+/* Long ago: judged in this turn or, when they are many, in those that follow; and the marks of a standing that nothing has called for
+ * yet, or that this mend is making again. */
+enum { JUDGE_NOW = 1, NOT_CALLED_FOR = 2, BEING_MADE = 3 };
 
 /* Only what judging knows is kept, so that nothing is urged or passed up a second time. */
 static void standings_to_marks(struct flow *f) {
@@ -38,7 +39,7 @@ static void marks_go(struct flow *f) {
 
 static void progress_again(struct flow *f, const struct record *r) {
     struct standing s;
-    if (!standing_load(f, r->subject, r->origin, &s) || s.judge_ms != JUDGE_NOW) return;
+    if (!standing_load(f, r->subject, r->origin, &s) || s.judge_ms != BEING_MADE) return;
     standing_take_progress(&s, r);
     standing_store(f, r->subject, r->origin, &s);
 }
@@ -52,7 +53,7 @@ static void expect_standing(struct flow *f, struct rec_id subject, uint32_t unit
     if (there && s.judge_ms != NOT_CALLED_FOR) return;
     if (!there) s = (struct standing){ .machine = (uint8_t)(row ? row->machine : MACHINE_NONE) };
     s.counted = fold_again(f, subject, unit, &s) && (s.machine == MACHINE_HANDLING ? unit == f->o.unit : subject.origin == f->o.unit);
-    s.judge_ms = JUDGE_NOW;
+    s.judge_ms = BEING_MADE;
     standing_store(f, subject, unit, &s);
     out->standings++;
 }
@@ -172,7 +173,12 @@ static void due_again(struct flow *f) {
         struct standing s;
         struct rec_id subject = rec_id_get(key.b);
         uint32_t unit = lz_get32(key.b + REC_ID_BYTES);
-        if (standing_load(f, subject, unit, &s) && s.judge_ms) due_put(f, s.judge_ms, DUE_JUDGE, subject, unit);
+        if (!standing_load(f, subject, unit, &s)) continue;
+        if (s.judge_ms == BEING_MADE) {
+            s.judge_ms = JUDGE_NOW;
+            standing_store(f, subject, unit, &s);
+        }
+        if (s.judge_ms) due_put(f, s.judge_ms, DUE_JUDGE, subject, unit);
     }
     for (key = (struct key){ 0 }; f->o.parent && store_seek(f->o.store, TABLE_rollup, &key, &v); key = key_after(key))
         if (lz_get32(key.b + 2 + REC_ID_BYTES) == 0) due_put(f, f->now.wall_ms, DUE_ROLLUP, rec_id_get(key.b + 2), lz_get16(key.b));

@@ -652,6 +652,25 @@ Test(submit, a_lane_may_be_more_urgent_and_not_less) {
     store_abort(city.store);
 }
 
+/* What the first mend made again waits to be judged, and may do so for turns when it is much: a second mend must not count it twice. */
+Test(sums, mend_twice_counts_progress_once) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
+    exchange(&city, &county);
+    do_move(&county, id, "sign", 0);
+    for (int i = 1; i <= 3; i++) cr_assert_eq(report_progress(&county, id, 20220420, i, 10), LZ_ok);
+    for (int round = 0; round < 2; round++) {
+        struct mend mend;
+        begin(&county);
+        if (round == 0) store_delete(county.store, TABLE_standing, key_standing(id, RECIPIENT));
+        flow_mend(county.flow, round == 1, &mend);
+        flow_mend(county.flow, false, &mend);
+        cr_assert_eq(mend.standings, 0, "nothing was missing any more");
+        end(&county);
+        cr_assert_eq(standing(&county, id, RECIPIENT).n_progress, 3);
+        must_verify(&county);
+    }
+}
+
 Test(submit, an_illegal_move_names_the_legal_ones) {
     struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
     exchange(&city, &county);
