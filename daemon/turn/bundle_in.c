@@ -36,21 +36,31 @@ static bool in_lineage(const struct hello *h, struct epoch epoch) {
     return false;
 }
 
+/* Of a line that was left. Made before the neighbour was last heard, it is the file that was on its way meanwhile; made since, that line goes
+ * on: as on the wire, a person decides whether two machines run one store, or a newer backup was copied back after an older one. */
+static enum lz_err check_left_line(struct link *l, uint64_t created_ms, struct lz_fail *fail) {
+    if (created_ms <= l->bundle.in_created_ms)
+        return lz_refuse(fail, LZ_bundle_old, "这个离线包来自 %06u 已经离开的记录线（它的存储后来被还原过），不再采用；若它确是新导出的，请核对对方的时钟，"
+                                              "查明没有两台机器用同一份存储后执行 links resolve", l->code);
+    link_is_clone(l);
+    return lz_refuse(fail, LZ_not_allowed, "%06u 已经离开的记录线又出现了：或者先后还原过两份备份，或者有两台机器用同一份存储；请查明并执行 links resolve，再导入", l->code);
+}
+
 /* A run that is not the last one heard of. Clocks decide nothing but this: of two lines that do not know each other, a file that the
  * neighbour made before it was last heard, by its own clock, is of the one that was lost. */
-static enum lz_err check_other_run(struct turn *t, const struct link *l, const struct hello *h, uint64_t created_ms, struct lz_fail *fail) {
+static enum lz_err check_other_run(struct turn *t, struct link *l, const struct hello *h, uint64_t created_ms, struct lz_fail *fail) {
     struct epoch e = h->lineage[h->n_lineage - 1].epoch, known = epoch_known(l);
-    for (size_t i = 0; i < h->n_lineage; i++)
-        if (store_has(t->o.store, TABLE_left, key_left(l->code, h->lineage[i].epoch)))
-            return lz_refuse(fail, LZ_bundle_old, "这个离线包来自 %06u 已经离开的记录线（它的存储后来被还原过），不再采用；若它没有还原过，可能有两台机器用同一份存储", l->code);
-    if (bundle_heard(t, l, e)) return lz_refuse(fail, LZ_bundle_old, "%06u 制作这个离线包之后又启动过，并已用更新的记录与本机核对过；请用它新导出的离线包", l->code);
     if (link_has_network(t, l)) return lz_refuse(fail, LZ_bundle_old, "与 %06u 的网络连接正在使用，这个离线包是它另一次运行时制作的；不需要导入", l->code);
+    bool left = false;
+    for (size_t i = 0; i < h->n_lineage && !left; i++) left = store_has(t->o.store, TABLE_left, key_left(l->code, h->lineage[i].epoch));
+    if (left) return check_left_line(l, created_ms, fail);
+    if (bundle_heard(t, l, e)) return lz_refuse(fail, LZ_bundle_old, "%06u 制作这个离线包之后又启动过，并已用更新的记录与本机核对过；请用它新导出的离线包", l->code);
     if (!epoch_none(known) && !in_lineage(h, known) && created_ms <= l->bundle.in_created_ms)
         return lz_refuse(fail, LZ_bundle_old, "%06u 的存储像是被还原过，而这个离线包是还原之前制作的（按它自己的时钟）；请用它新导出的离线包", l->code);
     return LZ_ok;
 }
 
-static enum lz_err check_hello(struct turn *t, struct bundle_session *s, const struct link *l, const struct hello *h, struct lz_fail *fail) {
+static enum lz_err check_hello(struct turn *t, struct bundle_session *s, struct link *l, const struct hello *h, struct lz_fail *fail) {
     const struct bundle_header *head = &s->of.in.reader.header;
     struct epoch e = h->n_lineage ? h->lineage[h->n_lineage - 1].epoch : (struct epoch){ { 0 } };
     if (h->unit != head->from || h->to != head->to || !epoch_equal(e, head->epoch)) return lz_refuse(fail, LZ_bundle_altered, "离线包的问候与文件头不符");

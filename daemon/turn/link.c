@@ -185,6 +185,13 @@ static bool is_clone(struct turn *t, const struct link *l, const struct hello *h
     return false;
 }
 
+void link_is_clone(struct link *l) {
+    if (!l->diverged) lz_log(LZ_ERROR, "link.clone peer=%06u", l->code);
+    l->diverged = true;
+    l->greeted = false;
+    link_reason(l, "已离开的那条记录线又出现了：可能有两台机器用同一份存储在运行");
+}
+
 /* Would this hello make us ask everybody for our own again? Whoever sees us lose something says so until we have it back, so a claim
  * that comes too soon after others is not lost when its hello is passed over. */
 static bool claims_loss(const struct turn *t, const struct link *l, const struct hello *h) {
@@ -312,10 +319,7 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
     if (h.unit != l->code || h.to != t->o.unit) { refuse(t, l, LZ_foreign_origin, "对方自称的单位与登记的密钥不符"); return; }
     take_person(t, l, &h);
     if (is_clone(t, l, &h)) {
-        if (!l->diverged) lz_log(LZ_ERROR, "link.clone peer=%06u", l->code);
-        l->diverged = true;
-        l->greeted = false;
-        link_reason(l, "已离开的那条记录线又出现了：可能有两台机器用同一份存储在运行");
+        link_is_clone(l);
         return;
     }
     l->diverged = false;

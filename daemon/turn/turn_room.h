@@ -145,6 +145,7 @@ size_t wish_of(struct turn *t, uint32_t *kinds);
 bool link_has_network(const struct turn *t, const struct link *l);
 bool link_compose_hello(struct turn *t, struct link *l, bool reply, struct lz_bytes *packet);
 bool link_shares_line(struct turn *t, const struct link *l, const struct hello *h);
+void link_is_clone(struct link *l);              /* nothing of it counts until a person has decided */
 void link_take_filed_hello(struct turn *t, struct link *l, const struct hello *h);
 void links_follow_roster(struct turn *t);       /* sums and walks are those of the children enrolled now */
 /* follow.c */

@@ -1798,6 +1798,41 @@ static void files_late_stick(struct world *w) {
     settle_and_check(w);
 }
 
+/* An older backup is copied back, and then a newer one: as on the wire this may be two machines with one store, so a person decides, and
+ * is told so; it is no old file. After that the files go on. */
+static void files_restored_twice(struct world *w) {
+    offline_line(w, false);
+    struct node *county = node_of(w, K12);
+    char older[PATH_BYTES], newer[PATH_BYTES];
+    node_copy(w, county);
+    memcpy(older, county->backup, sizeof older);
+    snprintf(newer, sizeof newer, "%.200s.newer", older);
+    node_down(w, county, 100);
+    run_for(w, 2 * SECOND);
+    problem(w, K12);
+    expect(w, carry(w, K12, C1) == LZ_ok, "the second run is not heard");
+    memcpy(county->backup, newer, sizeof newer);
+    node_copy(w, county);
+    struct stick lost = made(w, K12, C1);
+    run_for(w, SECOND);
+    memcpy(county->backup, older, sizeof older);
+    node_restore(w, county);
+    expect(w, carry(w, K12, C1) == LZ_ok, "the store that went back is not heard");
+    expect_taken(w, &lost, LZ_bundle_old);
+    expect(w, state_at(w, C1, K12) != LINK_diverged, "a late file set the link at odds");
+    run_for(w, SECOND);
+    memcpy(county->backup, newer, sizeof newer);
+    node_restore(w, county);
+    struct rec_id id = problem(w, K12);
+    expect(w, carry(w, K12, C1) == LZ_not_allowed && !holds(w, C1, id), "nobody had to decide");
+    expect(w, state_at(w, C1, K12) == LINK_diverged, "the link says %s", link_name(state_at(w, C1, K12)));
+    resolve(w, C1, K12);
+    expect(w, carry(w, K12, C1) == LZ_ok && carry(w, C1, K12) == LZ_ok && carry(w, K12, C1) == LZ_ok, "it does not go on");
+    expect(w, holds(w, C1, id), "its record has not come");
+    free(lost.bytes);
+    settle_and_check(w);
+}
+
 /* Files beside a network that works: they bring nothing new, and the link stays what it is. */
 static void files_beside_network(struct world *w) {
     one_line(w);
@@ -1895,6 +1930,7 @@ static const struct scenario scenarios[] = {
     { "files_lost_store", files_lost_store, false },
     { "files_both_restored", files_both_restored, false },
     { "files_late_stick", files_late_stick, false },
+    { "files_restored_twice", files_restored_twice, false },
     { "files_beside_network", files_beside_network, false },
 };
 
