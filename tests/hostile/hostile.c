@@ -166,6 +166,11 @@ uint64_t latency_at(struct latency *l, double share) {
 
 /* ---- processes ---- */
 
+uint64_t allowed_kib(uint64_t plain) {
+    const char *factor = getenv("MEMORY_FACTOR");
+    return plain * (factor && *factor ? strtoull(factor, NULL, 10) : 1);
+}
+
 uint64_t anonymous_kib(pid_t pid) {
     char path[64], line[256];
     unsigned long long kib = 0;

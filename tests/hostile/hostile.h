@@ -50,6 +50,7 @@ uint64_t latency_at(struct latency *l, double share);        /* 0.5: the median;
 
 /* ---- what a process uses ---- */
 uint64_t anonymous_kib(pid_t pid);
+uint64_t allowed_kib(uint64_t plain);                       /* times MEMORY_FACTOR, which a suite sets that runs sanitized daemons */
 size_t descriptors(pid_t pid);
 bool alive(pid_t pid);
 #endif

@@ -7,7 +7,7 @@ sanitized() {
     reports=$(realpath -m "$1")
     mkdir -p "$(dirname "$reports")"
     rm -f "$reports".*
-    export ASAN_OPTIONS=detect_leaks=1:log_path=$reports UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$reports
+    export ASAN_OPTIONS=detect_leaks=1:log_path=$reports${ASAN_MORE:+:$ASAN_MORE} UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$reports
     local suppressions
     suppressions=$(realpath tests/sanitize/tsan.suppressions)
     export TSAN_OPTIONS="log_path=$reports:ignore_noninstrumented_modules=1:suppressions=$suppressions"
