@@ -9,11 +9,13 @@ void due_put(struct flow *f, uint64_t time, enum due_what what, struct rec_id su
     if (time < f->next_due) f->next_due = time;          /* 0 stays: not known */
 }
 
+static uint64_t time_of(struct key key) { return key.len >= 8 ? lz_get64(key.b) : 1; }
+
 uint64_t flow_next_due(struct flow *f) {
     if (f->next_due) return f->next_due;
     struct key key = { 0 };
     struct lz_bytes v;
-    f->next_due = store_seek(f->o.store, TABLE_due, &key, &v) && key.len >= 8 ? lz_get64(key.b) : UINT64_MAX;
+    f->next_due = store_seek(f->o.store, TABLE_due, &key, &v) ? time_of(key) : UINT64_MAX;
     return f->next_due;
 }
 
@@ -25,7 +27,6 @@ struct judgement {
 };
 
 static void at(struct judgement *j, uint64_t time, enum colour colour) {
-    if (time == 0) return;
     if (j->now >= time) { if (colour > j->colour) j->colour = colour; }
     else if (time < j->next) j->next = time;
 }
@@ -34,7 +35,7 @@ static uint64_t workdays(struct flow *f, uint64_t from, int days) { return calen
 
 /* How far the work lies behind the straight line from its start to its due date, in points of a hundred. */
 static void judge_line(struct flow *f, struct judgement *j, const struct standing *s, uint64_t start) {
-    if (s->due_ms == 0 || s->due_ms <= start || j->now >= s->due_ms) return;
+    if (s->due_ms <= start || j->now >= s->due_ms) return;
     int64_t expected = (int64_t)((j->now > start ? j->now - start : 0) * 100 / (s->due_ms - start));
     int64_t done = s->denominator > 0 ? s->numerator * 100 / s->denominator : 0;
     if (expected - done > f->o.settings.red_points) at(j, 1, COLOUR_RED);
@@ -60,22 +61,16 @@ static void judge_handling(struct flow *f, struct judgement *j, struct cached_st
     if (s->due_ms == 0) return;
     at(j, workdays(f, s->due_ms, -(int)o->blue_days), COLOUR_BLUE);
     at(j, s->due_ms, COLOUR_RED);
-    if (c->subject.kind == KIND_task && s->state >= HANDLING_signed && s->state != HANDLING_reported)
+    if (c->subject.kind == KIND_task && s->state >= HANDLING_signed)
         judge_line(f, j, s, s->signed_ms ? s->signed_ms : s->since_ms);
 }
 
 /* When a problem must have been accepted, or dealt with, by its present owner. */
 static uint64_t problem_limit(struct flow *f, const struct standing *s) {
     const struct flow_settings *o = &f->o.settings;
-    switch ((enum problem_state)s->state) {
-    case PROBLEM_reported: case PROBLEM_escalated: return workdays(f, s->since_ms, (int)o->accept_days);
-    case PROBLEM_accepted: case PROBLEM_assigned: case PROBLEM_handling: case PROBLEM_returned:
-        return workdays(f, s->since_ms, (int)o->handle_days);
-    case PROBLEM_suspended: return s->due_ms;
-    case PROBLEM_feedback: case PROBLEM_verified: case PROBLEM_referred: return workdays(f, s->since_ms, (int)o->handle_days);
-    case PROBLEM_rejected: case PROBLEM_merged: case PROBLEM_closed: break;
-    }
-    return 0;
+    if (s->state == PROBLEM_suspended) return s->due_ms;
+    bool waits = s->state == PROBLEM_reported || s->state == PROBLEM_escalated;
+    return workdays(f, s->since_ms, (int)(waits ? o->accept_days : o->handle_days));
 }
 
 static void judge_problem(struct flow *f, struct judgement *j, const struct standing *s) {
@@ -150,12 +145,13 @@ void due_run(struct flow *f) {
     struct key key = { 0 };
     struct lz_bytes v;
     for (int i = 0; i < TURN_TIMERS_MAX && flow_has_room(f) && store_seek(f->o.store, TABLE_due, &key, &v); i++) {
-        uint64_t time = lz_get64(key.b);
-        if (key.len != 8 + 1 + REC_ID_BYTES + 4 || time > f->now.wall_ms) break;
+        uint64_t time = time_of(key);
+        if (time > f->now.wall_ms) break;
         uint8_t what = key.b[8];
         struct rec_id subject = rec_id_get(key.b + 9);
         uint32_t unit = lz_get32(key.b + 9 + REC_ID_BYTES);
         store_delete(f->o.store, TABLE_due, key);
+        if (key.len != 8 + 1 + REC_ID_BYTES + 4) what = 0;       /* not one of ours: gone, or it would stand before all others for ever */
         if (what == DUE_JUDGE) {
             struct cached_standing *c = standing_of(f, subject, unit);
             if (c && c->now.judge_ms == time) { c->judge_before = 0; c->now.judge_ms = 0; c->dirty = c->judge = true; }

@@ -129,7 +129,8 @@ size_t flow_recipients(struct flow *f, const struct record *d, const uint32_t **
         n = units_below(f->o.units, f->o.unit, d->origin != f->o.unit, out, TARGETS_MAX);
         return n < TARGETS_MAX ? n : TARGETS_MAX;
     }
-    for (size_t i = 0; i < d->n_targets && i < TARGETS_MAX; i++)
+    LZ_ASSERT(d->n_targets <= TARGETS_MAX);
+    for (size_t i = 0; i < d->n_targets; i++)
         if (d->origin == f->o.unit || d->targets[i] == f->o.unit || is_below(f, d->targets[i])) out[n++] = d->targets[i];
     return n;
 }

@@ -63,8 +63,9 @@ bool rollup_store_zero(struct flow *f, struct key key, struct lz_bytes value) {
 }
 
 static void label_put(struct cached_rollup *r, struct lz_bytes label, struct lz_bytes number, uint32_t item, uint64_t due_ms) {
-    r->label_len = (uint16_t)(label.len < sizeof r->label ? label.len : 0);
-    r->number_len = (uint16_t)(number.len < sizeof r->number ? number.len : 0);
+    LZ_ASSERT(label.len <= sizeof r->label && number.len <= sizeof r->number);       /* the gate for records lets no more through */
+    r->label_len = (uint16_t)label.len;
+    r->number_len = (uint16_t)number.len;
     if (r->label_len) memcpy(r->label, label.data, r->label_len);
     if (r->number_len) memcpy(r->number, number.data, r->number_len);
     r->item = item;
@@ -130,6 +131,7 @@ void rollups_write(struct flow *f) {
         struct cached_rollup *r = slot->value;
         if (slot->type != CACHE_ROLLUP || !r->dirty) continue;
         r->dirty = false;
+        r->there = true;
         if (r->unit == 0 && f->o.parent && !r->pending) {
             r->pending = true;
             uint64_t at = r->sent_ms + f->o.settings.rollup_interval_ms;
@@ -199,7 +201,7 @@ static void take_back_sent(struct flow *f) {
         struct rec_id subject = rec_id_get(key.b + 8);
         if (store_get(f->o.store, TABLE_rollup, key_rollup(kind, subject, 0), &row)) continue;
         struct cached_rollup *total = rollup_of(f, kind, subject, 0);
-        if (total && !total->there && !total->dirty) total->dirty = true;
+        if (total) total->dirty = true;
     }
 }
 
@@ -242,8 +244,7 @@ struct called {
 
 static void keep_words(struct called *c, const struct rollup *in) {
     c->as = *in;
-    c->as.label.len = in->label.len <= sizeof c->label ? in->label.len : 0;
-    c->as.number.len = in->number.len <= sizeof c->number ? in->number.len : 0;
+    LZ_ASSERT(in->label.len <= sizeof c->label && in->number.len <= sizeof c->number);
     if (c->as.label.len) memcpy(c->label, in->label.data, c->as.label.len);
     if (c->as.number.len) memcpy(c->number, in->number.data, c->as.number.len);
     c->as.label.data = (const uint8_t *)c->label;

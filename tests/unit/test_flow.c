@@ -455,6 +455,8 @@ TestSuite(submit, .init = open_world, .fini = close_world);
 TestSuite(life, .init = open_world, .fini = close_world);
 TestSuite(deadline, .init = open_world, .fini = close_world);
 TestSuite(sums, .init = open_world, .fini = close_world);
+TestSuite(foreign, .init = open_world, .fini = close_world);
+TestSuite(rows, .init = open_world, .fini = close_world);
 
 /* In a turn of its own. */
 static enum lz_err submit(struct node *n, struct record draft, struct rec_id *id) {
@@ -1279,6 +1281,703 @@ Test(sums, of_an_index_that_leads_to_another_subject) {
     cr_assert_eq(store_commit(county.store), LZ_ok);
     do_move(&county, two, "accept", 0);                            /* its records are routed again, the other's move is not among them */
     cr_assert_eq(standing(&county, one, 0).state, PROBLEM_accepted);
+}
+
+/* ---- what a neighbour may bring that this version would not write ---- */
+static struct record from(uint32_t origin, uint16_t kind, uint64_t stamp) {
+    const struct kind_row *row = kind_row(kind);
+    cr_assert(row);
+    return (struct record){ .origin = origin, .kind = kind, .stamp = stamp, .epoch = 7, .tier = tier_of(origin), .lane = (uint8_t)row->lane,
+                            .direction = (uint8_t)row->direction, .reach = (uint8_t)row->reach, .author = str("clerk"), .written_ms = wall };
+}
+static struct record foreign_move(uint32_t origin, struct rec_id subject, const char *name, uint64_t stamp) {
+    struct record r = from(origin, KIND_move, stamp);
+    r.subject = subject;
+    r.of.move = (struct move){ .move = number_of(kind_row(subject.kind)->machine, name), .text = str("text") };
+    return r;
+}
+enum way { BY_PEER, BY_RECLAIM, BY_ADOPTION, BY_HEALING };
+static enum lz_err land(struct node *n, struct record r, enum way way) {
+    struct record back;
+    begin(n);
+    cr_assert_eq(record_encode(arena, &r, &fail), LZ_ok, "%s", fail.text);
+    cr_assert_eq(record_decode(arena, r.envelope, &back, &fail), LZ_ok, "%s", fail.text);
+    enum lz_err err = way == BY_ADOPTION ? flow_adopt(n->flow, &back) : way == BY_HEALING ? flow_heal(n->flow, &back)
+                    : flow_land(n->flow, &back, way == BY_RECLAIM ? LAND_RECLAIM : LAND_PEER);
+    end(n);
+    return err;
+}
+static const uint64_t LATER = (uint64_t)1 << 62;                    /* a stamp behind all that the nodes give */
+
+Test(foreign, moves_on_what_has_no_life_are_kept_without_effect) {
+    struct rec_id chief = { RECIPIENT, KIND_chief, 5, 5 }, unheard_of = { RECIPIENT, 200, 5, 5 }, absent = { RECIPIENT, KIND_problem, 9, 9 };
+    struct record r = from(RECIPIENT, KIND_move, LATER);
+    struct standing s;
+    r.of.move = (struct move){ .move = 2, .text = str("text") };
+    r.subject = chief;
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    r.stamp++, r.subject = unheard_of;
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    cr_assert_eq(land(&city, foreign_move(RECIPIENT, absent, "accept", LATER + 2), BY_PEER), LZ_ok);
+    begin(&city);
+    cr_assert(!flow_standing(city.flow, chief, 0, &s) && !flow_standing(city.flow, unheard_of, 0, &s));
+    cr_assert(flow_standing(city.flow, absent, 0, &s) && s.effective == 0 && !s.counted);
+    store_abort(city.store);
+    flow_forget(city.flow);
+    must_verify(&city);
+    struct mend mend;
+    begin(&city);
+    flow_mend(city.flow, true, &mend);
+    end(&city);
+    must_verify(&city);
+}
+
+Test(foreign, progress_on_what_is_no_task_counts_nowhere) {
+    struct rec_id problem = find_problem(&county), task = issue(&city, KIND_task, 0, RECIPIENT);
+    struct record r = from(RECIPIENT, KIND_progress, LATER);
+    struct mend mend;
+    exchange(&city, &county);
+    r.subject = problem;
+    r.of.progress = (struct progress){ 20220425, 1, 2, str("text") };
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    /* of two as of one day the later written counts, whichever comes first */
+    r.subject = task;
+    r.stamp = LATER + 2;
+    r.of.progress = (struct progress){ 20220425, 7, 10, str("later") };
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    r.stamp = LATER + 1;
+    r.of.progress = (struct progress){ 20220425, 3, 10, str("earlier") };
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    struct standing s = standing(&city, task, RECIPIENT);
+    cr_assert(s.numerator == 7 && s.n_progress == 2);
+    for (int anew = 0; anew < 2; anew++) {
+        begin(&city);
+        flow_mend(city.flow, anew, &mend);
+        end(&city);
+        s = standing(&city, task, RECIPIENT);
+        cr_assert(s.numerator == 7 && s.n_progress == 2, "made again: %u", s.n_progress);
+        must_verify(&city);
+    }
+}
+
+Test(foreign, an_order_from_below_is_not_delivered) {
+    uint32_t to[] = { ISSUER };
+    struct record r = from(RECIPIENT, KIND_task, LATER);
+    struct mend mend;
+    r.targets = to, r.n_targets = 1;
+    r.of.directive.title = str("from below");
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    struct record *moves;
+    begin(&city);
+    cr_assert_eq(flow_moves(city.flow, record_id(&r), ISSUER, &moves), 0);
+    flow_mend(city.flow, true, &mend);
+    cr_assert_eq(flow_moves(city.flow, record_id(&r), ISSUER, &moves), 0);
+    end(&city);
+    must_verify(&city);
+}
+
+Test(foreign, times_of_nothing_hurt_nobody) {
+    struct rec_id task = issue(&city, KIND_task, wall + 20 * (uint64_t)LZ_DAY_MS, RECIPIENT), problem = find_problem(&county);
+    struct record r = foreign_move(RECIPIENT, task, "deliver", LATER);
+    exchange(&city, &county);
+    r.of.move.unit = RECIPIENT;
+    r.written_ms = 0;
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    struct rec_id delivered = standing(&city, task, RECIPIENT).head;
+    r = foreign_move(RECIPIENT, task, "sign", LATER + 1);
+    r.of.move.unit = RECIPIENT;
+    r.of.move.follows = delivered;
+    r.written_ms = 0;
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    struct standing s = standing(&city, task, RECIPIENT);
+    cr_assert(s.state == HANDLING_signed && s.signed_ms == 0 && s.colour == COLOUR_RED, "behind a plan that began with time itself: %u", s.colour);
+    /* put off until no date, and passed to nobody */
+    r = foreign_move(RECIPIENT, problem, "accept", LATER + 2);
+    cr_assert_eq(land(&county, r, BY_RECLAIM), LZ_ok);
+    r = foreign_move(RECIPIENT, problem, "suspend", LATER + 3);
+    r.of.move.follows = standing(&county, problem, 0).head;
+    cr_assert_eq(land(&county, r, BY_RECLAIM), LZ_ok);
+    s = standing(&county, problem, 0);
+    cr_assert(s.state == PROBLEM_suspended && s.due_ms == 0 && s.colour == COLOUR_GREEN && s.judge_ms == 0);
+    r = foreign_move(RECIPIENT, problem, "handle", LATER + 4);
+    r.of.move.follows = s.head;
+    cr_assert_eq(land(&county, r, BY_RECLAIM), LZ_ok);
+    for (uint64_t i = 0; i < 2; i++) {
+        r = foreign_move(RECIPIENT, problem, "escalate", LATER + 5 + i);
+        r.of.move.follows = standing(&county, problem, 0).head;
+        r.of.move.to_unit = i ? RECIPIENT : 0;                       /* to nobody; to whom it belongs already */
+        cr_assert_eq(land(&county, r, BY_RECLAIM), LZ_ok);
+        s = standing(&county, problem, 0);
+        cr_assert(s.state == PROBLEM_handling && s.owner == RECIPIENT && s.overtaken == i + 1);
+    }
+    must_verify(&county);
+    must_verify(&city);
+}
+
+Test(foreign, a_register_of_two_lives_of_one_store) {
+    struct record r = from(RECIPIENT, KIND_chief, LATER);
+    r.key = str("1");
+    r.of.chief.name = str("甲");
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_already);
+    r.of.chief.name = str("乙");
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_conflict, "one name, two contents");
+    cr_assert_eq(land(&city, r, BY_ADOPTION), LZ_conflict);
+    cr_assert_eq(land(&city, r, BY_HEALING), LZ_conflict);
+    r.epoch--;
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_already, "the later life counts");
+    r.epoch += 2;
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    /* what lies there cannot be read: whatever comes is better */
+    begin(&city);
+    struct key key = key_record(RECIPIENT, KIND_chief, str("1"), 0, 0);
+    uint8_t no_envelope[] = { 0, 0, 'n', 'o', 'n', 'e' };
+    store_put(city.store, TABLE_record, key, lz_bytes_of(no_envelope, sizeof no_envelope));
+    end(&city);
+    r.stamp--;
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    struct record back;
+    begin(&city);
+    struct stored stored;
+    cr_assert(store_record_get(city.store, key, &stored) && record_decode(arena, stored.envelope, &back, NULL) == LZ_ok && back.stamp == r.stamp);
+    store_abort(city.store);
+}
+
+Test(foreign, what_is_held_already_is_adopted_and_healed_without_a_second_effect) {
+    struct rec_id task = issue(&city, KIND_task, wall + 20 * (uint64_t)LZ_DAY_MS, RECIPIENT), problem = find_problem(&county);
+    exchange(&city, &county);
+    struct record r, *moves;
+    begin(&county);
+    cr_assert(flow_record(county.flow, task, &r));
+    struct record order = r;
+    uint8_t bytes[1024];
+    cr_assert_lt(r.envelope.len, sizeof bytes);
+    memcpy(bytes, r.envelope.data, r.envelope.len);
+    size_t len = r.envelope.len;
+    store_abort(county.store);
+    flow_forget(county.flow);
+    for (int adopts = 0; adopts < 2; adopts++) {
+        begin(&county);
+        cr_assert_eq(record_decode(arena, lz_bytes_of(bytes, len), &order, &fail), LZ_ok);
+        cr_assert_eq(adopts ? flow_adopt(county.flow, &order) : flow_heal(county.flow, &order), adopts ? LZ_ok : LZ_already);
+        end(&county);
+        begin(&county);
+        cr_assert_eq(flow_moves(county.flow, task, RECIPIENT, &moves), 1, "delivered once");
+        store_abort(county.store);
+        flow_forget(county.flow);
+    }
+    /* its record is gone: it is healed, and what was derived from it stands as it stood */
+    begin(&county);
+    store_delete(county.store, TABLE_record, key_id(task));
+    end(&county);
+    begin(&county);
+    cr_assert_eq(record_decode(arena, lz_bytes_of(bytes, len), &order, &fail), LZ_ok);
+    cr_assert_eq(flow_heal(county.flow, &order), LZ_ok);
+    end(&county);
+    begin(&county);
+    cr_assert_eq(flow_moves(county.flow, task, RECIPIENT, &moves), 1);
+    store_abort(county.store);
+    flow_forget(county.flow);
+    must_verify(&county);
+    (void)problem;
+}
+
+Test(foreign, who_takes_part_in_a_problem) {
+    struct rec_id problem = find_problem(&county), absent = { RECIPIENT, KIND_problem, 9, 9 };
+    struct record r = foreign_move(SIBLING, problem, "handle", LATER), order = from(ISSUER, KIND_task, LATER);
+    exchange(&city, &county);
+    do_move(&county, problem, "escalate", 0);
+    exchange(&city, &county);
+    do_move(&city, problem, "accept", 0);
+    const struct child *at_sibling = roster_find(city.roster, SIBLING), *at_county = roster_find(city.roster, RECIPIENT);
+    begin(&city);
+    cr_assert(flow_takes_part(city.flow, &order, at_sibling), "only of problems is it asked");
+    cr_assert(flow_takes_part(city.flow, &r, at_county), "its finder");
+    cr_assert(!flow_takes_part(city.flow, &r, at_sibling), "nobody gave it to that one");
+    r.subject = absent;
+    cr_assert(flow_takes_part(city.flow, &r, at_sibling), "not known here: nobody can say");
+    store_abort(city.store);
+    flow_forget(city.flow);
+    struct record self = foreign_move(SIBLING, problem, "assign", LATER + 1);      /* hands it to itself: no hand but its own says so */
+    self.of.move.to_unit = SIBLING;
+    cr_assert_eq(land(&city, self, BY_PEER), LZ_ok);
+    r.subject = problem;
+    begin(&city);
+    cr_assert(!flow_takes_part(city.flow, &r, at_sibling));
+    store_abort(city.store);
+    flow_forget(city.flow);
+    do_move(&city, problem, "assign", SIBLING);
+    do_move(&city, problem, "handle", 0);
+    do_move(&city, problem, "assign", SIBLING);                       /* once more: it is told once */
+    begin(&city);
+    cr_assert(flow_takes_part(city.flow, &r, at_sibling) && !flow_takes_part(city.flow, &r, roster_find(province.roster, ISSUER)) == false);
+    store_abort(city.store);
+    flow_forget(city.flow);
+    carry(&city, SIBLING, &sibling);
+    cr_assert_eq(standing(&sibling, problem, 0).handler, SIBLING);
+    must_verify(&sibling);
+}
+
+/* An assignment from below reaches whom its author holds, and nobody else. */
+Test(foreign, an_assignment_reaches_its_authors_own) {
+    struct rec_id problem = find_problem(&county);
+    do_move(&county, problem, "escalate", 0);
+    exchange(&city, &county);
+    do_move(&city, problem, "escalate", 0);
+    exchange(&province, &city);
+    do_move(&province, problem, "accept", 0);
+    do_move(&province, problem, "assign", ISSUER);
+    exchange(&province, &city);
+    cr_assert_eq(standing(&city, problem, 0).handler, ISSUER);
+    do_move(&province, problem, "handle", 0);
+    do_move(&province, problem, "assign", province.unit);              /* to itself */
+    cr_assert_eq(standing(&province, problem, 0).handler, province.unit);
+    exchange(&province, &city);
+    cr_assert_eq(standing(&city, problem, 0).handler, province.unit);
+    struct record r = foreign_move(ABOVE, problem, "assign", LATER);   /* to nobody */
+    r.of.move.follows = standing(&province, problem, 0).head;
+    r.of.move.to_unit = 0;
+    cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
+    must_verify(&city);
+    must_verify(&province);
+}
+
+/* ---- recipients, and who may what ---- */
+Test(foreign, recipients_as_far_as_a_node_can_see) {
+    uint32_t to[] = { RECIPIENT, 410100, ISSUER, 411000 };
+    const uint32_t *units_of;
+    struct record r = from(ABOVE, KIND_task, LATER);
+    r.targets = to, r.n_targets = LZ_COUNT(to);
+    begin(&city);
+    cr_assert_eq(flow_recipients(city.flow, &r, &units_of), 2);
+    cr_assert(units_of[0] == RECIPIENT && units_of[1] == ISSUER);
+    cr_assert(flow_is_recipient(city.flow, &r, ISSUER) && !flow_is_recipient(city.flow, &r, 410102) && !flow_is_recipient(city.flow, &r, ABOVE));
+    r.target_all = true, r.n_targets = 0;
+    cr_assert(flow_is_recipient(city.flow, &r, RECIPIENT) && flow_is_recipient(city.flow, &r, ISSUER));
+    cr_assert(!flow_is_recipient(city.flow, &r, 999999), "in no table of divisions");
+    store_abort(city.store);
+}
+/* What `legal` says is what submitting allows, at each node that has a part in it. */
+Test(foreign, the_legal_moves_are_those_that_are_not_refused) {
+    struct rec_id task = issue(&city, KIND_task, 0, RECIPIENT), problem = find_problem(&county);
+    struct node *all[] = { &province, &city, &county, &sibling };
+    exchange(&city, &county);
+    do_move(&county, problem, "escalate", 0);
+    exchange(&city, &county);
+    do_move(&city, problem, "accept", 0);
+    do_move(&city, problem, "assign", SIBLING);
+    exchange(&city, &sibling);
+    exchange(&city, &county);
+    exchange(&province, &city);
+    struct record d = { .kind = KIND_emergency };
+    struct rec_id fire;
+    d.of.emergency = (struct emergency){ .title = str("火情"), .class = 1 };
+    cr_assert_eq(submit(&county, d, &fire), LZ_ok);
+    exchange(&city, &county);
+    exchange(&province, &city);
+    struct rec_id subjects[] = { task, problem, fire };
+    size_t legal = 0, refused = 0;
+    for (size_t n = 0; n < LZ_COUNT(all); n++)
+        for (size_t k = 0; k < LZ_COUNT(subjects); k++)
+            for (size_t i = 0; i < move_count(); i++) {
+                const struct move_row *row = move_at(i);
+                if (row->machine != kind_row(subjects[k].kind)->machine || row->by == BY_DAEMON) continue;
+                struct record subject, move = { .kind = KIND_move, .subject = subjects[k] };
+                struct standing s = { 0 };
+                struct rec_id id;
+                char text[1024], word[64];
+                begin(all[n]);
+                bool there = flow_record(all[n]->flow, subjects[k], &subject);
+                uint32_t unit = k == 0 ? RECIPIENT : 0;
+                if (there) flow_standing(all[n]->flow, subjects[k], unit, &s);
+                if (there) flow_legal(all[n]->flow, &subject, &s, unit, text, sizeof text);
+                else text[0] = 0;
+                move.of.move = (struct move){ .move = row->number, .unit = k == 0 && row->by == BY_ISSUER ? RECIPIENT : 0, .text = str("text"),
+                                              .to_unit = all[n]->unit, .due_ms = wall + 40 * (uint64_t)LZ_DAY_MS };
+                enum lz_err err = flow_submit(all[n]->flow, &move, str("clerk"), (struct lz_bytes){ 0 }, 0, &id, &fail);
+                store_abort(all[n]->store);
+                flow_forget(all[n]->flow);
+                snprintf(word, sizeof word, " %s", row->name);
+                const char *at = text;
+                bool said = false;
+                while (!said && (at = strstr(at, word)) != NULL) {
+                    at += strlen(word);
+                    said = *at == 0 || strncmp(at, "、", 3) == 0;
+                }
+                bool top = strcmp(row->name, "escalate") == 0 && all[n]->parent == 0;
+                cr_assert(said == (err == LZ_ok) || top, "%u, %s: '%s', and %s: %s", all[n]->unit, row->name, text, lz_err_name(err), fail.text);
+                legal += said;
+                refused += !said;
+            }
+    cr_assert(legal > 10 && refused > 40, "%zu legal, %zu refused", legal, refused);
+    char little[30];
+    struct record subject;
+    begin(&city);
+    cr_assert(flow_record(city.flow, task, &subject));
+    struct standing s;
+    cr_assert(flow_standing(city.flow, task, RECIPIENT, &s));
+    flow_legal(city.flow, &subject, &s, RECIPIENT, little, sizeof little);
+    cr_assert(lz_text_valid(str(little)) && strlen(little) < sizeof little, "as much as fits, and no half of a word");
+    store_abort(city.store);
+}
+
+/* ---- submitting: what only a program would ask ---- */
+Test(submit, what_no_clerks_verb_asks_is_refused_too) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT), problem = find_problem(&city), made;
+    struct record d = { .kind = KIND_move, .subject = { ISSUER, KIND_chief, 5, 5 } };
+    cr_assert_eq(submit(&city, d, NULL), LZ_bad_argument, "no life cycle");
+    d.subject.kind = 200;
+    cr_assert_eq(submit(&city, d, NULL), LZ_bad_argument);
+    d.subject = id;
+    d.of.move.move = 250;
+    cr_assert_eq(submit(&city, d, NULL), LZ_bad_argument, "no such move");
+    cr_assert_eq(move_now(&city, id, "sign", 0, 0), LZ_not_allowed, "the issuer is no recipient");
+    do_move(&city, problem, "accept", 0);
+    cr_assert_eq(move_now(&city, problem, "assign", 0, 0), LZ_bad_argument, "to whom?");
+    cr_assert_eq(move_now(&city, problem, "assign", 410100, 0), LZ_unknown_unit);
+    cr_assert_eq(move_now(&city, problem, "assign", ISSUER, 0), LZ_ok, "to oneself");
+    cr_assert_eq(report_progress(&city, problem, 20220425, 1, 2), LZ_bad_argument);
+    struct record chief = { .kind = KIND_chief };
+    chief.of.chief.name = str("甲");
+    cr_assert_eq(submit(&city, chief, NULL), LZ_bad_argument);
+    cr_assert(strstr(fail.text, "缺少编号"), "%s", fail.text);
+    struct record event = { .kind = KIND_problem, .key = str("1") };
+    event.of.problem.title = str("毁林");
+    cr_assert_eq(submit(&city, event, NULL), LZ_bad_argument);
+    cr_assert(strstr(fail.text, "没有编号"), "%s", fail.text);
+    struct record none = { .kind = KIND_none };
+    cr_assert_eq(submit(&city, none, NULL), LZ_unknown_kind);
+    /* below a county there is nobody, but for who is enrolled there */
+    struct record all = directive(KIND_task, "", 0, NULL, 0);
+    all.target_all = true;
+    cr_assert_eq(submit(&county, all, NULL), LZ_bad_argument);
+    uint8_t key[32] = { 9 };
+    uint32_t village[] = { 999001 }, to[] = { 999001 };
+    cr_assert_eq(roster_add(county.roster, 999001, key, village, 1, &fail), LZ_ok);
+    cr_assert_eq(submit(&county, all, &made), LZ_ok, "%s", fail.text);
+    cr_assert_eq(submit(&county, directive(KIND_task, "", 0, to, 1), &made), LZ_ok, "enrolled, though in no table of divisions: %s", fail.text);
+    /* a letter that wants an answer is closed when there is one */
+    uint32_t one[] = { RECIPIENT };
+    struct record letter = directive(KIND_supervision_letter, "", 0, one, 1);
+    letter.of.directive.answer_wanted = true;
+    struct record plain = directive(KIND_supervision_letter, "", 0, one, 1);
+    struct rec_id wants, wants_not;
+    cr_assert(submit(&city, letter, &wants) == LZ_ok && submit(&city, plain, &wants_not) == LZ_ok);
+    exchange(&city, &county);
+    do_move(&county, wants, "sign", 0);
+    do_move(&county, wants_not, "sign", 0);
+    exchange(&city, &county);
+    cr_assert_eq(move_now(&city, wants, "close", RECIPIENT, 0), LZ_illegal_move);
+    cr_assert_eq(move_now(&city, wants_not, "close", RECIPIENT, 0), LZ_ok);
+}
+Test(submit, an_answer_that_rotted_is_no_answer) {
+    struct rec_id id;
+    struct record d = { .kind = KIND_problem };
+    struct lz_bytes request = str("0123456789abcdef");
+    d.of.problem.title = str("毁林");
+    begin(&county);
+    store_put(county.store, TABLE_ask, key_ask(request, 0), str("too short"));
+    cr_assert_eq(flow_submit(county.flow, &d, str("clerk"), request, 0, &id, &fail), LZ_store_corrupt);
+    cr_assert(strstr(fail.text, "repair"), "%s", fail.text);
+    cr_assert_eq(flow_submit(county.flow, &d, str("clerk"), request, 1, &id, &fail), LZ_ok, "another one of it is not touched");
+    end(&county);
+    /* and a number whose row was damaged stays in use */
+    uint32_t to[] = { RECIPIENT };
+    cr_assert_eq(submit(&city, directive(KIND_task, "焦林长办〔2022〕6号", 0, to, 1), NULL), LZ_ok);
+    begin(&city);
+    store_put(city.store, TABLE_number, key_number(ISSUER, 2022, KIND_task, 6), str("?"));
+    end(&city);
+    cr_assert_eq(submit(&city, directive(KIND_task, "焦林长办〔2022〕6号", 0, to, 1), NULL), LZ_number_used);
+}
+Test(submit, the_last_moves_of_a_subject_are_kept_for_its_end) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
+    exchange(&city, &county);
+    do_move(&county, id, "sign", 0);
+    begin(&county);
+    for (uint64_t i = 0; i < SUBJECT_MOVES_MAX - 64; i++) store_put(county.store, TABLE_subject, key_move(id, RECIPIENT, 1, i, 1), str(""));
+    end(&county);
+    cr_assert_eq(move_now(&county, id, "ask_extension", 0, wall + LZ_DAY_MS), LZ_too_many);
+    cr_assert_eq(move_now(&county, id, "start", 0, 0), LZ_ok);
+    begin(&county);
+    for (uint64_t i = 0; i < SUBJECT_MOVES_MAX + 9; i++) store_put(county.store, TABLE_subject, key_move(id, RECIPIENT, 1, i, 1), str(""));
+    for (uint64_t i = 0; i < 5; i++) store_put(county.store, TABLE_subject, key_move(id, 0, 1, i, 1), str(""));
+    end(&county);
+    cr_assert_eq(move_now(&county, id, "report", 0, 0), LZ_too_many);
+    struct record *moves;
+    begin(&county);
+    cr_assert_eq(flow_move_count(county.flow, id, RECIPIENT), SUBJECT_MOVES_MAX + 5);
+    cr_assert_leq(flow_moves(county.flow, id, RECIPIENT, &moves), SUBJECT_MOVES_MAX, "an index that lies leads to no more than there may be");
+    struct mend mend;
+    flow_mend(county.flow, true, &mend);
+    end(&county);
+    cr_assert_eq(move_now(&county, id, "report", 0, 0), LZ_ok, "made good: %s", fail.text);
+    must_verify(&county);
+}
+
+/* ---- deadlines at their edges ---- */
+Test(deadline, of_a_task_that_is_due_today_or_was) {
+    uint64_t due = day(20220426, 17);
+    struct rec_id today = issue(&city, KIND_task, due, RECIPIENT), late = issue(&city, KIND_task, due, RECIPIENT);
+    exchange(&city, &county);
+    do_move(&county, today, "sign", 0);
+    do_move(&county, today, "start", 0);
+    wall = day(20220426, 9);
+    pause_(&county);
+    begin(&county);
+    cr_assert_leq(flow_next_due(county.flow), due, "the hour of the day counts, before tomorrow's look");
+    store_abort(county.store);
+    advance(&county, due);
+    cr_assert_eq(standing(&county, today, RECIPIENT).colour, COLOUR_RED);
+    wall = day(20220427, 9);
+    do_move(&county, late, "sign", 0);                                /* signed when it was over */
+    cr_assert_eq(standing(&county, late, RECIPIENT).colour, COLOUR_RED);
+}
+Test(deadline, a_returned_problem_is_yellow_and_the_top_passes_nothing_up) {
+    struct rec_id id = find_problem(&province);
+    do_move(&province, id, "accept", 0);
+    do_move(&province, id, "handle", 0);
+    do_move(&province, id, "feedback", 0);
+    do_move(&province, id, "return", 0);
+    cr_assert_eq(standing(&province, id, 0).colour, COLOUR_YELLOW);
+    advance(&province, wall + 40 * (uint64_t)LZ_DAY_MS);
+    struct standing s = standing(&province, id, 0);
+    cr_assert(s.colour == COLOUR_RED && s.state == PROBLEM_returned && !s.auto_escalated);
+    cr_assert_eq(move_now(&province, id, "escalate", 0, 0), LZ_illegal_move);
+    must_verify(&province);
+}
+Test(deadline, an_urge_waits_no_longer_than_its_due_date) {
+    struct rec_id id = issue(&city, KIND_task, day(20220505, 17), RECIPIENT);   /* within a week and a holiday */
+    exchange(&city, &county);
+    exchange(&city, &county);
+    struct standing s = standing(&city, id, RECIPIENT);
+    cr_assert_eq(s.state, HANDLING_delivered);
+    advance(&city, day(20220505, 16));
+    s = standing(&city, id, RECIPIENT);
+    cr_assert_eq(s.colour, COLOUR_RED, "not signed in time");
+    cr_assert_eq(s.judge_ms, day(20220505, 17), "its own hour comes before tomorrow's urge");
+    begin(&city);
+    s.red_since_ms = wall - 30 * (uint64_t)LZ_DAY_MS;
+    cr_assert(flow_offers_upgrade(city.flow, &s));
+    s.red_since_ms = wall;
+    cr_assert(!flow_offers_upgrade(city.flow, &s), "not yet");
+    s.red_since_ms = 0;
+    cr_assert(!flow_offers_upgrade(city.flow, &s));
+    s.colour = COLOUR_YELLOW;
+    cr_assert(!flow_offers_upgrade(city.flow, &s));
+    s.machine = MACHINE_PROBLEM;
+    cr_assert(!flow_offers_upgrade(city.flow, &s));
+    store_abort(city.store);
+}
+
+/* ---- rows that only a disk can bring, with a right checksum: nothing breaks, verify tells, mending heals ---- */
+static uint64_t differences(struct node *n) {
+    struct verify v;
+    begin(n);
+    flow_verify(n->flow, &v);
+    cr_assert(v.differences == 0 || v.first.len > 0);
+    store_abort(n->store);
+    flow_forget(n->flow);
+    return v.differences;
+}
+static void mend(struct node *n) {
+    struct mend mend;
+    begin(n);
+    flow_mend(n->flow, true, &mend);
+    end(n);
+}
+Test(rows, that_fall_due_without_a_meaning_go) {
+    struct rec_id id = issue(&city, KIND_task, wall + 2 * (uint64_t)LZ_DAY_MS, RECIPIENT);
+    uint64_t rows = 0;
+    struct store_counts counts;
+    begin(&city);
+    store_put(city.store, TABLE_due, key_u32(0), str(""));             /* too short; of no known purpose; of a sum where nobody is above */
+    store_put(city.store, TABLE_due, key_due(1, 9, id, RECIPIENT), str(""));
+    static const uint8_t odd[12] = { [8] = 1 };
+    store_put(city.store, TABLE_due, key_bytes(lz_bytes_of(odd, sizeof odd)), str(""));
+    end(&city);
+    flow_forget(city.flow);
+    advance(&city, wall + 3 * (uint64_t)LZ_DAY_MS);
+    cr_assert_eq(standing(&city, id, RECIPIENT).colour, COLOUR_RED, "what falls due behind them is judged");
+    struct key key = { 0 };
+    struct lz_bytes v;
+    begin(&city);
+    for (; store_seek(city.store, TABLE_due, &key, &v); key = key_after(key), rows++) cr_assert_gt(lz_get64(key.b), wall);
+    store_count(city.store, &counts);
+    cr_assert_eq(rows, counts.entries[TABLE_due]);
+    store_abort(city.store);
+    begin(&province);
+    store_put(province.store, TABLE_due, key_due(1, 2, (struct rec_id){ 0 }, KIND_task), str(""));
+    end(&province);
+    advance(&province, wall + 1000);
+    must_verify(&province);
+    begin(&province);
+    struct stored stored;
+    cr_assert(!store_record_get(province.store, key_record(ABOVE, KIND_rollup, str("\0\1"), 0, 0), &stored));
+    cr_assert_eq(store_position(province.store), 0, "nobody is above: nothing was sent");
+    store_abort(province.store);
+}
+Test(rows, of_a_wish_longer_than_there_are_kinds) {
+    uint8_t wish[4 * (WISH_KINDS_MAX + 3) + 2];
+    for (uint32_t i = 0; i < WISH_KINDS_MAX + 3; i++) lz_put32(wish + 4 * i, 100 + i);
+    begin(&city);
+    store_put(city.store, TABLE_wish, key_u32(ABOVE), lz_bytes_of(wish, sizeof wish));
+    cr_assert(flow_wished(city.flow, 100) && flow_wished(city.flow, 100 + WISH_KINDS_MAX - 1) && !flow_wished(city.flow, 100 + WISH_KINDS_MAX));
+    store_abort(city.store);
+}
+Test(rows, of_records_that_cannot_be_read) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
+    uint8_t no_envelope[] = { 0, 0, 'n', 'o', 'n', 'e' }, in_a_feed[] = { 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 'n', 'o' };
+    exchange(&city, &county);
+    begin(&county);
+    flow_reroute(county.flow, key_id(id), str("x"));
+    flow_reroute(county.flow, key_id(id), lz_bytes_of(no_envelope, sizeof no_envelope));
+    cr_assert(!store_written(county.store), "nothing is entered for what cannot be read");
+    store_abort(county.store);
+    struct { struct key key; struct lz_bytes value; } bad[] = {
+        { key_id((struct rec_id){ SIBLING, KIND_task, 1, 1 }), str("x") },
+        { key_id((struct rec_id){ SIBLING, KIND_task, 2, 1 }), lz_bytes_of(no_envelope, sizeof no_envelope) },
+        { key_id((struct rec_id){ SIBLING, KIND_task, 3, 1 }), lz_bytes_of(in_a_feed, sizeof in_a_feed) },
+        { key_record(RECIPIENT, KIND_rollup, str("short"), 0, 0), lz_bytes_of(no_envelope, sizeof no_envelope) },
+    };
+    for (size_t i = 0; i < LZ_COUNT(bad); i++) {
+        begin(&county);
+        store_put(county.store, TABLE_record, bad[i].key, bad[i].value);
+        flow_rollups_again(county.flow);
+        end(&county);
+        cr_assert_gt(differences(&county), 0, "%zu", i);
+        mend(&county);                                                 /* it makes again what is derived, and touches no record */
+        cr_assert_gt(differences(&county), 0, "%zu", i);
+        begin(&county);
+        store_delete(county.store, TABLE_record, bad[i].key);
+        end(&county);
+        mend(&county);
+        cr_assert_eq(differences(&county), 0, "%zu", i);
+    }
+    /* a record under another's name; a child's sum that is none */
+    struct stored stored;
+    uint8_t copy[1024] = { 0, 0 };
+    begin(&county);
+    cr_assert(store_record_get(county.store, key_id(id), &stored) && stored.envelope.len < sizeof copy - 2);
+    size_t len = stored.envelope.len;
+    memcpy(copy + 2, stored.envelope.data, len);
+    store_put(county.store, TABLE_record, key_id((struct rec_id){ ISSUER, KIND_task, 77, 1 }), lz_bytes_of(copy, len + 2));
+    end(&county);
+    cr_assert_gt(differences(&county), 0);
+    begin(&city);
+    store_put(city.store, TABLE_record, key_record(RECIPIENT, KIND_rollup, str("no sum"), 0, 0), lz_bytes_of(no_envelope, sizeof no_envelope));
+    store_put(city.store, TABLE_record, key_record(RECIPIENT, KIND_rollup, str("no record"), 0, 0), str("x"));
+    flow_child_part(city.flow, RECIPIENT, false);
+    flow_child_part(city.flow, RECIPIENT, true);
+    end(&city);
+    cr_assert_eq(sum_of(&city, KIND_task, id, 0).of[COUNTER_total], 1, "the child's other sums are in place");
+}
+Test(rows, of_sums_in_shapes_that_we_never_write) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT), problem = find_problem(&county);
+    struct counters sum;
+    exchange(&city, &county);
+    static const uint8_t part[COUNTER_COUNT * 8 - 1];
+    struct key bad[] = { key_rollup(KIND_task, id, 0), key_rollup(KIND_task, id, RECIPIENT), key_bytes(str("0123456789")), key_rollup(KIND_task, id, 410899),
+                         key_bytes(str("ab0123456789012345678901234567")) };
+    for (size_t i = 0; i < LZ_COUNT(bad); i++) {
+        begin(&county);
+        store_put(county.store, TABLE_rollup, bad[i], lz_bytes_of(part, i == 0 ? 5 : sizeof part));
+        flow_rollups_again(county.flow);
+        end(&county);
+        cr_assert_gt(differences(&county), 0, "%zu", i);
+        mend(&county);
+        must_verify(&county);
+    }
+    /* a part whose total is gone */
+    begin(&county);
+    store_delete(county.store, TABLE_rollup, key_rollup(KIND_task, id, 0));
+    store_delete(county.store, TABLE_rollup, key_rollup(KIND_task, (struct rec_id){ 0 }, 0));
+    end(&county);
+    cr_assert_gt(differences(&county), 0);
+    begin(&county);
+    flow_rollups_again(county.flow);
+    end(&county);
+    mend(&county);
+    must_verify(&county);
+    /* the parent's: a child's part that is too short is written anew from what the child sent */
+    begin(&city);
+    store_put(city.store, TABLE_rollup, key_rollup(KIND_task, id, RECIPIENT), lz_bytes_of(part, sizeof part));
+    end(&city);
+    cr_assert_gt(differences(&city), 0);
+    mend(&city);
+    must_verify(&city);
+    /* sums of a subject that has no words; and one that is asked for in the turn that made it */
+    begin(&county);
+    cr_assert(!flow_rollup(county.flow, KIND_problem, problem, 0, &sum));
+    store_abort(county.store);
+    flow_forget(county.flow);
+    begin(&county);
+    struct record d = { .kind = KIND_emergency };
+    struct rec_id fire;
+    d.of.emergency = (struct emergency){ .title = str("火情"), .class = 1 };
+    cr_assert_eq(flow_submit(county.flow, &d, str("clerk"), (struct lz_bytes){ 0 }, 0, &fire, &fail), LZ_ok);
+    flow_settle(county.flow);
+    cr_assert(flow_rollup(county.flow, KIND_emergency, (struct rec_id){ 0 }, 0, &sum) && sum.of[COUNTER_total] == 1);
+    end(&county);
+}
+Test(rows, of_a_title_as_long_as_titles_may_be) {
+    static char title[LABEL_BYTES_MAX + 1];
+    uint32_t to[] = { RECIPIENT };
+    struct rec_id id;
+    memset(title, 't', LABEL_BYTES_MAX);
+    struct record d = directive(KIND_task, "", 0, to, 1);
+    d.of.directive.title = str(title);
+    cr_assert_eq(submit(&city, d, &id), LZ_ok, "%s", fail.text);
+    exchange(&city, &county);
+    advance(&county, wall + 5000);
+    exchange(&city, &county);
+    struct stored stored;
+    struct record r;
+    uint8_t name[2 + REC_ID_BYTES];
+    lz_put16(name, KIND_task);
+    rec_id_put(id, name + 2);
+    begin(&city);
+    cr_assert(store_record_get(city.store, key_record(RECIPIENT, KIND_rollup, lz_bytes_of(name, sizeof name), 0, 0), &stored));
+    cr_assert_eq(record_decode(arena, stored.envelope, &r, &fail), LZ_ok);
+    cr_assert_eq(r.of.rollup.label.len, LABEL_BYTES_MAX, "the sum is called as its task is");
+    store_abort(city.store);
+    must_verify(&city);
+}
+Test(rows, of_feeds_and_standings_that_do_not_fit) {
+    struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
+    exchange(&city, &county);
+    static const uint8_t wide[3 + 6 + REGISTER_KEY_MAX + 10] = { 1 };
+    struct feed_id up = { SCOPE_UP, LANE_ROUTINE };
+    struct key own = { 0 };
+    struct lz_bytes v;
+    begin(&county);
+    cr_assert(store_seek(county.store, TABLE_feed, &own, &v));
+    store_abort(county.store);
+    struct { struct key key; struct lz_bytes value; } bad[] = {
+        { own, str("") }, { own, lz_bytes_of(wide, sizeof wide) }, { key_feed(up, 77777), lz_bytes_of(wide, 1 + REC_ID_BYTES) },
+    };
+    for (size_t i = 0; i < LZ_COUNT(bad); i++) {
+        begin(&county);
+        store_put(county.store, TABLE_feed, bad[i].key, bad[i].value);
+        end(&county);
+        cr_assert_gt(differences(&county), 0, "%zu", i);
+        mend(&county);
+        cr_assert_eq(differences(&county), 0, "%zu", i);
+    }
+    /* counted, or not, against what its records say */
+    for (int i = 0; i < 2; i++) {
+        uint8_t row[512];
+        begin(i ? &city : &county);
+        struct node *n = i ? &city : &county;
+        cr_assert(store_get(n->store, TABLE_standing, key_standing(id, RECIPIENT), &v) && v.len < sizeof row);
+        size_t len = v.len;
+        memcpy(row, v.data, len);
+        row[3] ^= 0x80;
+        store_put(n->store, TABLE_standing, key_standing(id, RECIPIENT), lz_bytes_of(row, len));
+        end(n);
+        cr_assert_gt(differences(n), 0, "%d", i);
+        mend(n);
+        must_verify(n);
+    }
 }
 
 /* From a newer neighbour or a damaged row may come any number: it is shown as unknown, and nothing is read outside a table. */
