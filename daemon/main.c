@@ -204,8 +204,7 @@ static void take_wire(struct daemon *d) {
     o->control_path = c->control_path;
     o->control_mode = c->control_mode;
     o->control_group = c->control_group;
-    o->heartbeat_ms = (uint32_t)c->parent_heartbeat_ms;
-    o->heartbeat_timeout_ms = 3 * o->heartbeat_ms;
+    o->keepalive_ms = (uint32_t)c->parent_heartbeat_ms;
     o->handshake_ms = 5000;
     o->reconnect_ms = 100;
     o->reconnect_max_ms = 400;

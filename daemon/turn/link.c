@@ -337,7 +337,7 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
     l->hello_tries = 0;
     l->tip_proven = false;
     l->unheard_ms = 0;
-    if (l->is_parent) take_wish(t, &h);
+    if (l->is_parent) { take_wish(t, &h); t->dial_rounds = 0; }
     if (!h.reply) link_say_hello(t, l, true);
     l->reclaim_asked_ms = 0;
     if (l->reclaim) reclaim_ask_peer(t, l);
@@ -407,12 +407,22 @@ bool turn_wants_dial(struct turn *t, size_t *endpoint) {
     return true;
 }
 
-/* An endpoint that gives no hello within a few seconds gives way to the next of the list; one alone is dialled anew: libzmq makes no
- * connection again that ended by what is no CURVE, as one flipped bit on the way is. */
+static bool is_silent(const struct turn *t, const struct link *l) {
+    return t->now.mono_ms > l->heard_ms + 2 * (uint64_t)l->tip_next_ms + 2000;
+}
+
+/* An endpoint that gives no hello within a few seconds, or of which nothing is heard any more, gives way to the next of the list; one
+ * alone is dialled anew: libzmq makes no connection again that ended by what is no CURVE, as one flipped bit on the way is, and none that
+ * the kernel calls well while the other end is frozen or the middle swallows all. */
 static void dial_next(struct turn *t, struct link *l) {
-    if (l->greeted || t->o.n_parent_endpoints == 0) return;
+    bool silent = l->greeted && is_silent(t, l);
+    if ((l->greeted && !silent) || t->o.n_parent_endpoints == 0) return;
     uint64_t patience = 5000 + turn_random(t, 1000) + (t->dial_rounds > 5 ? 10000 : t->dial_rounds * 1000);
     if (t->now.mono_ms < t->dialled_ms + patience) return;
+    if (silent) {
+        l->connected = l->greeted = false;
+        link_reason(l, "上级没有声音，正在重新连接");
+    }
     t->endpoint = (t->endpoint + 1) % t->o.n_parent_endpoints;
     if (t->endpoint == 0) t->dial_rounds++;
     t->wants_dial = true;
@@ -427,10 +437,6 @@ void links_tick(struct turn *t) {
         /* its word that it has taken all back may have been lost with a turn: ask by saying once more that we wait */
         if (l->owes && l->greeted && t->now.mono_ms >= l->hello_sent_ms + OWES_AGAIN_MS) link_say_hello(t, l, false);
     }
-}
-
-static bool is_silent(const struct turn *t, const struct link *l) {
-    return t->now.mono_ms > l->heard_ms + 2 * (uint64_t)l->tip_next_ms + 2000;
 }
 
 /* The two hear each other now, or did a moment ago. */

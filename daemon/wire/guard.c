@@ -11,6 +11,8 @@
 #include <stdio.h>
 
 enum { GAP_MAX = 64, TRIM_AFTER_MS = 1000 };
+/* Who was cut off waits: what it sent is in our memory until it is taken, and coming back at once it would add as much again. */
+enum { SHUT_OUT_MS = 5000 };
 /* Four lanes of each of two feeds, each with its window, twice over. */
 enum { CONNECTION_BYTES_MAX = 4 * LANE_COUNT * WINDOW_BYTES, FRAME_COST = 64 };
 
@@ -39,24 +41,23 @@ static size_t place_of(const struct guard *guard, int fd, const struct link *far
     return GUARD_COUNT;
 }
 
-/* True: much of it waits, or it was ended. */
-static bool judge(struct guarded *at, const struct link *link, bool emptied, struct wire_counters *counters) {
+enum waiting { QUIET, MUCH_WAITS, TOO_MUCH_WAITS };
+
+static enum waiting judge(struct guarded *at, const struct link *link, bool emptied) {
     struct tcp_info info = { 0 };
     socklen_t len = sizeof info;
-    if (getsockopt(link->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0) return false;
+    if (getsockopt(link->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0) return QUIET;
     uint64_t came = info.tcpi_bytes_received;
-    if (!connection_equal(&at->link, link)) *at = (struct guarded){ .link = *link, .taken = at->taken, .code = at->code };
+    if (!connection_equal(&at->link, link)) *at = (struct guarded){ .link = *link, .taken = at->taken, .code = at->taken ? at->code : 0 };
     if (at->taken) at->passed = emptied || at->passed + at->taken > came ? came : at->passed + at->taken;
     at->taken = 0;
-    if (came <= at->passed + CONNECTION_BYTES_MAX) return came > at->passed + WINDOW_BYTES;
-    counters->cut_off++;
+    if (came <= at->passed + WINDOW_BYTES) return QUIET;
+    if (came <= at->passed + CONNECTION_BYTES_MAX) return MUCH_WAITS;
     lz_log(LZ_ERROR, "wire.cut_off peer=%06" PRIu32 " bytes=%" PRIu64, at->code, came - at->passed);
-    (void)shutdown(link->fd, SHUT_RDWR);
-    *at = (struct guarded){ 0 };
-    return true;
+    return TOO_MUCH_WAITS;
 }
 
-void guard_look(struct guard *guard, uint64_t now_ms, struct wire_counters *counters) {
+void guard_look(struct guard *guard, struct peers *peers, uint64_t now_ms, struct wire_counters *counters) {
     if (now_ms < guard->look_ms) return;
     guard->look_ms = now_ms + GUARD_LOOK_MS;
     if (guard->trim_ms && now_ms >= guard->trim_ms) {          /* what was given back by then goes back to the system */
@@ -69,7 +70,14 @@ void guard_look(struct guard *guard, uint64_t now_ms, struct wire_counters *coun
         if (!connection_of(fd, &link)) { gap++; continue; }
         gap = 0;
         size_t place = place_of(guard, fd, &link);
-        if (place < GUARD_COUNT && judge(&guard->of[fd], &link, guard->emptied[place], counters)) guard->trim_ms = now_ms + TRIM_AFTER_MS;
+        enum waiting waiting = place < GUARD_COUNT ? judge(&guard->of[fd], &link, guard->emptied[place]) : QUIET;
+        if (waiting == QUIET) continue;
+        guard->trim_ms = now_ms + TRIM_AFTER_MS;
+        if (waiting != TOO_MUCH_WAITS) continue;
+        counters->cut_off++;
+        (void)shutdown(fd, SHUT_RDWR);
+        if (guard->of[fd].code) peers_shut_out(peers, guard->of[fd].code, now_ms + SHUT_OUT_MS);
+        guard->of[fd] = (struct guarded){ 0 };
     }
     for (size_t i = 0; i < GUARD_COUNT; i++) guard->emptied[i] = false;
 }

@@ -53,13 +53,30 @@ bool peers_link(struct peer *peer, enum gate gate, zmq_msg_t *message) {
     return true;
 }
 
+static void links_end(struct peer *peer) {
+    for (size_t gate = 0; gate < GATE_COUNT; gate++)
+        for (size_t i = 0; i < LINKS_PER_GATE; i++) link_end(&peer->links[gate][i]);
+}
+
 void peers_hang_up(struct peers *peers, uint32_t code) {
     struct peer *peer = peers_find(peers, code);
     if (!peer) return;
-    for (size_t gate = 0; gate < GATE_COUNT; gate++)
-        for (size_t i = 0; i < LINKS_PER_GATE; i++) link_end(&peer->links[gate][i]);
+    links_end(peer);
     *peer = (struct peer){ 0 };
     peers->codes[peer - peers->of] = 0;
+}
+
+void peers_shut_out(struct peers *peers, uint32_t code, uint64_t until_ms) {
+    struct peer *peer = peers_find(peers, code);
+    if (!peer) return;
+    links_end(peer);
+    peer->shut_out_until_ms = until_ms;
+}
+
+bool peers_are_shut_out(const struct peers *peers, uint32_t code, uint64_t now_ms) {
+    for (size_t i = 0; i < CHILDREN_MAX; i++)
+        if (peers->codes[i] == code) return now_ms < peers->of[i].shut_out_until_ms;
+    return false;
 }
 
 void peers_end(zmq_msg_t *message) {

@@ -15,7 +15,7 @@
 enum { LIVE_HWM = 256, SYNC_HWM = 256, SYNC_HWM_PARENT = 1024, BACKLOG = 1024 };
 enum { REOPEN_MS = 10000, STREAK_MAX = 16, DROPS_MAX = 256, SUBSCRIPTIONS_MAX = 64 };
 enum { PORT_SYNC = 0, PORT_LIVE_UP = 1, PORT_LIVE_DOWN = 2, PORT_MAX = 65535 - PORT_LIVE_DOWN };
-enum { HEARTBEAT_TTL_MAX = 6553599 };         /* libzmq's own limit */
+enum { KEEPALIVE_PROBES = 3 };
 static const char live_prefix[] = "LZ1/";
 
 /* ---- endpoints ---- */
@@ -40,12 +40,17 @@ static bool endpoint_is_v6(const struct endpoint *endpoint) { return strchr(endp
 
 /* ---- options of sockets: all set before bind or connect ---- */
 
+/* No heartbeats of ZMTP, and no limit to the messages that wait inside libzmq for us: 4.3.4 ends the whole process (out_event asserts
+ * !_io_error) where a ping falls due, or is answered, on a connection that failed while its input stood still before a full queue. A
+ * backlog and one reset are enough (measured), and so is a neighbour that means harm. So input never stands still: the guard bounds what
+ * waits. A line that is gone is noticed by the kernel, a neighbour that says nothing by the turn. */
 static bool set_common(const struct wire *wire, void *socket, int hwm, bool v6) {
-    int ttl = wire->heartbeat_timeout_ms < HEARTBEAT_TTL_MAX ? wire->heartbeat_timeout_ms : HEARTBEAT_TTL_MAX;
+    int keepalive_s = wire->keepalive_ms < 1000 ? 1 : wire->keepalive_ms / 1000;
     return set_int(socket, ZMQ_LINGER, 0) && set_size_max(socket, FRAME_BYTES_MAX) && set_int(socket, ZMQ_IPV6, v6) &&
-           set_int(socket, ZMQ_SNDHWM, hwm) && set_int(socket, ZMQ_RCVHWM, hwm) &&
-           set_int(socket, ZMQ_HANDSHAKE_IVL, wire->handshake_ms) && set_int(socket, ZMQ_HEARTBEAT_IVL, wire->heartbeat_ms) &&
-           set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, wire->heartbeat_timeout_ms) && set_int(socket, ZMQ_HEARTBEAT_TTL, ttl);
+           set_int(socket, ZMQ_SNDHWM, hwm) && set_int(socket, ZMQ_RCVHWM, 0) && set_int(socket, ZMQ_HANDSHAKE_IVL, wire->handshake_ms) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) && set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, keepalive_s) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, keepalive_s) && set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_PROBES) &&
+           set_int(socket, ZMQ_TCP_MAXRT, KEEPALIVE_PROBES * wire->keepalive_ms);
 }
 
 static bool set_server(const struct wire *wire, void *socket, int hwm, bool v6) {
@@ -106,16 +111,16 @@ static enum lz_err open_below(struct wire *wire, const char *listen_text, struct
 
 /* ---- open and close ---- */
 
-static int milliseconds(uint32_t ms) { return ms < INT32_MAX / 2 ? (int)ms : INT32_MAX / 2; }
+static int milliseconds(uint32_t ms) { return ms < INT32_MAX / 4 ? (int)ms : INT32_MAX / 4; }
 
 static enum lz_err take_options(struct wire *wire, const struct wire_options *options, struct lz_fail *fail) {
     wire->roster = wire->zap.roster = options->roster;
     wire->zap.counters = &wire->counters;
+    wire->zap.peers = &wire->peers;
     memcpy(wire->public_key, options->public_key, KEY_BYTES);
     memcpy(wire->secret_key, options->secret_key, KEY_BYTES);
     memcpy(wire->parent_key, options->parent_key, KEY_BYTES);
-    wire->heartbeat_ms = milliseconds(options->heartbeat_ms);
-    wire->heartbeat_timeout_ms = milliseconds(options->heartbeat_timeout_ms);
+    wire->keepalive_ms = milliseconds(options->keepalive_ms);
     wire->handshake_ms = milliseconds(options->handshake_ms);
     wire->reconnect_ms = milliseconds(options->reconnect_ms);
     wire->reconnect_max_ms = milliseconds(options->reconnect_max_ms);
@@ -369,7 +374,7 @@ static void tend(struct wire *wire) {
     zap_pump(&wire->zap);
     tend_live_down(wire);
     uint64_t now_ms = lz_clock_now().mono_ms;
-    guard_look(&wire->guard, now_ms, &wire->counters);
+    guard_look(&wire->guard, &wire->peers, now_ms, &wire->counters);
     tend_watches(wire, now_ms);
 }
 

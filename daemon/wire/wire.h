@@ -24,7 +24,8 @@ struct wire_options {
     const char *control_path;                  /* /run/linzhang/410800.sock; the ipc socket for linzhangctl */
     uint32_t control_mode;                     /* 0660 */
     const char *control_group;                 /* "" or NULL: as it is */
-    uint32_t heartbeat_ms, heartbeat_timeout_ms, handshake_ms, reconnect_ms, reconnect_max_ms, connect_timeout_ms;
+    uint32_t keepalive_ms;                     /* how often the kernel asks on a quiet line; three without an answer end it */
+    uint32_t handshake_ms, reconnect_ms, reconnect_max_ms, connect_timeout_ms;
 };
 /* Options borrowed. On refusal fail says what and where. */
 enum lz_err wire_open(struct wire **wire_p, const struct wire_options *options, struct lz_fail *fail) LZ_MUST_CHECK;

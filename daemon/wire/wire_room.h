@@ -28,9 +28,11 @@ static inline bool set_size_max(void *socket, int64_t bytes) {
 bool drain_parts(void *socket, const zmq_msg_t *part);
 
 /* ---- zap.c ---- */
+struct peers;
 struct zap {
     void *socket;                    /* REP, polled by the wire's own thread */
     const struct roster *roster;
+    const struct peers *peers;
     struct wire_counters *counters;
     uint64_t refused;
     bool testing;                    /* the self-test: neither counted nor logged */
@@ -57,6 +59,7 @@ struct peer {
     size_t routing_id_len;               /* 0: none yet */
     struct link links[GATE_COUNT][LINKS_PER_GATE];
     size_t next_link[GATE_COUNT];
+    uint64_t shut_out_until_ms;
 };
 struct peers {
     uint32_t codes[CHILDREN_MAX];    /* 0: free; side by side so that a search is one sweep */
@@ -68,6 +71,9 @@ struct peer *peers_get(struct peers *peers, uint32_t code, const struct roster *
 /* Remembers the connection a message came by; with more than LINKS_PER_GATE the oldest is ended. True: a new one. */
 bool peers_link(struct peer *peer, enum gate gate, zmq_msg_t *message);
 void peers_hang_up(struct peers *peers, uint32_t code);
+/* Ends all connections of a child, and lets it make none until then. */
+void peers_shut_out(struct peers *peers, uint32_t code, uint64_t until_ms);
+bool peers_are_shut_out(const struct peers *peers, uint32_t code, uint64_t now_ms);
 /* Ends the connection that this message came by. */
 void peers_end(zmq_msg_t *message);
 /* The far end of fd; false: it is no TCP connection any more. */
@@ -90,7 +96,7 @@ struct guard {
 /* A whole message was taken. */
 void guard_took(struct guard *guard, zmq_msg_t *message, size_t len, uint32_t code);
 /* Ends what holds too much; looks every so often, however often it is called. */
-void guard_look(struct guard *guard, uint64_t now_ms, struct wire_counters *counters);
+void guard_look(struct guard *guard, struct peers *peers, uint64_t now_ms, struct wire_counters *counters);
 
 /* ---- ipc.c ---- */
 enum lz_err control_open(void **socket_p, void *context, const struct wire_options *options, struct lz_fail *fail) LZ_MUST_CHECK;
@@ -112,7 +118,7 @@ struct wire {
     struct endpoint parent_endpoints[PARENT_ENDPOINTS_MAX];
     size_t n_parent_endpoints;
     struct endpoint dialled;
-    int heartbeat_ms, heartbeat_timeout_ms, handshake_ms, reconnect_ms, reconnect_max_ms, connect_timeout_ms;
+    int keepalive_ms, handshake_ms, reconnect_ms, reconnect_max_ms, connect_timeout_ms;
 
     void *from[SOURCE_COUNT];        /* ROUTER, SUB below us; DEALER, SUB towards the parent; NULL: not there */
     void *live_down;                 /* XPUB, to all children */

@@ -83,6 +83,11 @@ void zap_pump(struct zap *zap) {
             zap_answer(zap->socket, &request, "300", "not enrolled", "");
             continue;
         }
+        if (peers_are_shut_out(zap->peers, child->code, lz_clock_now().mono_ms)) {
+            zap->counters->handshakes_refused++;
+            zap_answer(zap->socket, &request, "300", "wait", "");
+            continue;
+        }
         char user_id[USER_ID_MAX], key[KEY_TEXT];
         wire_key_print(child->key, key);
         (void)snprintf(user_id, sizeof user_id, "%06" PRIu32 ":%s", child->code, key);

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { WITHIN_MS = 15000, HALF_MS = 400, MEMORY_KIB = 64 * 1024, PEAK_KIB = 240 * 1024, FLOOD_MS = 1500, CITY2_COUNTY = 410902, NOBODY = 999999 };
+enum { WITHIN_MS = 15000, HALF_MS = 400, MEMORY_KIB = 64 * 1024, PEAK_KIB = 192 * 1024, FLOOD_MS = 1500, SHUT_OUT_MS = 5500, CITY2_COUNTY = 410902, NOBODY = 999999 };
 /* What an administrator can see of an attack: a counter of `status` goes up, or the log has a line. */
 enum seen { UNSEEN = 0, REFUSED = 1, FORBIDDEN = 2, UNREADABLE = 4, CONFLICT = 8, FRAMES = 16, CUT_OFF = 32, LIMITED = 64 };
 struct den {
@@ -491,7 +491,7 @@ static void *flooding(void *argument) {
 static void flood(struct den *d, void (*pour)(struct flood *f, void *socket), int type, int port) {
     struct flood f = { .d = d, .pour = pour, .type = type, .port = port, .context = zmq_ctx_new() };
     struct latency l = { .n = 0 };
-    uint64_t worst_kib = 0, before = anonymous_kib(d->city->pid);
+    uint64_t worst_kib = 0, before = anonymous_kib(d->city->pid), cut_off = status_number(&d->scene, d->city, "网络拒绝", "强行断开");
     pthread_t thread;
     if (pthread_create(&thread, NULL, flooding, &f) != 0) fail("thread");
     for (uint64_t end = now_ms() + FLOOD_MS; now_ms() < end; ) {
@@ -504,7 +504,8 @@ static void flood(struct den *d, void (*pour)(struct flood *f, void *socket), in
     f.stop = true;
     pthread_join(thread, NULL);
     zmq_ctx_term(f.context);
-    for (int i = 0; i < 20 && anonymous_kib(d->city->pid) > before + allowed_kib(MEMORY_KIB); i++) pump(d, 200);
+    for (int i = 0; i < 20 && anonymous_kib(d->city->pid) > before + allowed_kib(MEMORY_KIB) / 2; i++) pump(d, 200);
+    if (status_number(&d->scene, d->city, "网络拒绝", "强行断开") > cut_off) pump(d, SHUT_OUT_MS);
     if (worst_kib > before + allowed_kib(PEAK_KIB)) d->wrong = "memory";
     if (latency_at(&l, 0.5) > HALF_MS) d->wrong = "the sibling had to wait";
     printf("       %llu messages; a report p50/worst %llu/%llu ms of %zu; memory at most %+lld KiB\n", (unsigned long long)f.sent,

@@ -29,7 +29,7 @@ static struct {
     struct tape tapes[TAPES_MAX];
     size_t n_tapes;
     int listening[PORTS], city_port, other_port;
-    volatile int act, recording, stop;
+    volatile int act, recording, sever, stop;
     volatile unsigned hurt, refused;                                    /* chunks that were tampered with; connections that were not to be */
     unsigned random;
 } m;
@@ -138,7 +138,13 @@ static void *run(void *unused) {
         for (size_t i = 0; i < PORTS; i++) fds[n++] = (struct pollfd){ m.listening[i], POLLIN, 0 };
         for (size_t i = 0; i < LINES_MAX; i++)
             for (int end = 0; end < 2; end++) fds[n++] = (struct pollfd){ m.lines[i].end[end], POLLIN, 0 };
-        if (poll(fds, n, 50) <= 0) continue;
+        int ready = poll(fds, n, 50);
+        if (m.sever) {
+            for (size_t i = 0; i < LINES_MAX; i++) hang_up(&m.lines[i]);
+            m.sever = 0;
+            continue;
+        }
+        if (ready <= 0) continue;
         for (size_t i = 0; i < PORTS; i++) if (fds[i].revents) take(i);
         for (size_t i = 0; i < LINES_MAX; i++)
             for (int end = 0; end < 2; end++) {
@@ -238,11 +244,8 @@ int main(int argc, char **argv) {
     m.recording = 0;
     for (size_t i = 0; i < LZ_COUNT(modes); i++) {
         m.hurt = m.refused = 0;
-        if (modes[i].parts) {                                        /* it begins where a connection begins */
-            m.act = CUT;
-            for (int k = 0; k < 8; k++) { report(&scene, county, &made); nap_ms(40); }
-        }
         m.act = modes[i].act;
+        for (m.sever = modes[i].parts; m.sever; ) nap_ms(5);         /* it begins where a connection begins */
         bool was_live = true;
         uint64_t end = now_ms() + (modes[i].parts ? 2 * MODE_MS : MODE_MS);
         while (now_ms() < end || (m.hurt + m.refused == 0 && now_ms() < end + 10 * MODE_MS)) {       /* a busy machine says little in a second */

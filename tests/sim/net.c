@@ -63,7 +63,7 @@ void net_take(struct world *w, struct node *n) {
         struct node *to = node_of(w, packet.peer);
         if (to) post(w, n->index, to->index, packet.channel, packet.bytes);
     }
-    turn_wants_dial(n->turn, &endpoint);
+    if (turn_wants_dial(n->turn, &endpoint)) net_disconnect(w, n->index);
 }
 
 static void deliver(struct world *w, struct parcel *p) {

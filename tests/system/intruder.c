@@ -86,7 +86,7 @@ int main(int argc, char **argv) {
     snprintf(control, sizeof control, "/tmp/intruder-%d", (int)getpid());
     struct roster *roster = roster_create();
     struct wire_options o = { .roster = roster, .parent = parent, .parent_endpoints = { argv[5] }, .n_parent_endpoints = 1, .control_path = control,
-                              .control_mode = 0600, .heartbeat_ms = 1000, .heartbeat_timeout_ms = 3000, .handshake_ms = 5000, .reconnect_ms = 100,
+                              .control_mode = 0600, .keepalive_ms = 1000, .handshake_ms = 5000, .reconnect_ms = 100,
                               .reconnect_max_ms = 400, .connect_timeout_ms = 2000 };
     struct lz_fail fail = { 0 };
     if (!wire_key_parse(key, o.secret_key) || !wire_key_parse(argv[4], o.parent_key)) die("keys");

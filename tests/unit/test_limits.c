@@ -317,7 +317,7 @@ Test(nodes, dial_so_many_addresses_of_their_parent) {
     struct wire *wire = NULL;
     struct roster *nobody = roster_create();
     struct wire_options o = { .roster = nobody, .parent = 410000, .n_parent_endpoints = PARENT_ENDPOINTS_MAX + 1, .control_mode = 0600,
-                              .heartbeat_ms = 1000, .heartbeat_timeout_ms = 3000, .handshake_ms = 1000, .reconnect_ms = 100, .reconnect_max_ms = 1000,
+                              .keepalive_ms = 1000, .handshake_ms = 1000, .reconnect_ms = 100, .reconnect_max_ms = 1000,
                               .connect_timeout_ms = 1000 };
     char path[96];
     snprintf(path, sizeof path, "/tmp/linzhang-limits-%ld.sock", (long)getpid());

@@ -19,6 +19,7 @@ struct node {
     struct turn *turn;
     bool said_connected, down;
     uint64_t sent, sent_bytes;       /* packets given out, ever */
+    unsigned dials;
 };
 struct parcel { struct node *from, *to; enum channel channel; uint8_t *bytes; size_t len; };
 static struct node nodes[NODES];
@@ -115,6 +116,8 @@ static void idle(struct node *n) {
     if (n->down) return;
     struct node *up = node(n->parent);
     begin(n);
+    size_t endpoint;
+    if (turn_wants_dial(n->turn, &endpoint)) { n->dials++; n->said_connected = false; }
     if (up && !up->down && !n->said_connected) { n->said_connected = true; turn_parent_event(n->turn, PARENT_CONNECTED); }
     cr_assert_eq(end(n), LZ_ok);
 }
@@ -269,6 +272,30 @@ Test(link, tells_silence_from_life) {
     cr_assert_eq(end(a), LZ_ok);
     run(3000);
     STATE(a, CITY, LINK_live);
+}
+
+static bool to_a(const struct parcel *p) { return p->to == a; }
+Test(link, to_a_parent_that_falls_silent_is_dialled_anew) {
+    three();
+    unsigned before = a->dials, others = b->dials;
+    lost = to_a;                                                   /* the line stands, and swallows all */
+    run(14000);
+    cr_assert_gt(a->dials, before);
+    cr_assert(link_of(a, CITY).state != LINK_live);
+    before = a->dials;
+    run(30000);
+    cr_assert(a->dials >= before + 2 && a->dials <= before + 6, "again and again, and no storm: %u", a->dials - before);
+    lost = NULL;
+    run(8000);
+    STATE(a, CITY, LINK_live);
+    before = a->dials;
+    run(60000);
+    cr_assert_eq(a->dials, before, "a parent that is heard is left alone");
+    cr_assert_eq(b->dials, others);
+    lost = to_a;
+    run(14000 + 6000);
+    cr_assert_gt(a->dials, before + 1, "and after a good time the patience is short again");
+    lost = NULL;
 }
 
 static bool from_city(const struct parcel *p) { return p->from == city; }
