@@ -16,7 +16,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { WITHIN_MS = 15000, HALF_MS = 400, MEMORY_KIB = 64 * 1024, PEAK_KIB = 192 * 1024, FLOOD_MS = 1500, SHUT_OUT_MS = 5500, CITY2_COUNTY = 410902, NOBODY = 999999 };
+enum { WITHIN_MS = 15000, HALF_MS = 400, MEMORY_KIB = 64 * 1024, PEAK_KIB = 192 * 1024, FLOOD_MS = 1500, SHUT_OUT_MS = 5500 };
+enum { CITY2_COUNTY = 410902, NOBODY = 999999 };
 /* What an administrator can see of an attack: a counter of `status` goes up, or the log has a line. */
 enum seen { UNSEEN = 0, REFUSED = 1, FORBIDDEN = 2, UNREADABLE = 4, CONFLICT = 8, FRAMES = 16, CUT_OFF = 32, LIMITED = 64 };
 struct den {
