@@ -370,7 +370,8 @@ int main(int argc, char **argv) {
     if (batch < 1 || batch > DRAFTS_MAX) die("-b");
     for (int i = optind; i < argc; i++) add_clerk(argv[2], argv[i], seed);
     book = fopen(argv[3], "a");
-    if (book) (void)setvbuf(book, NULL, _IOFBF, 1 << 20);         /* an answer's lines go out in one write: others write this ledger too */
+    static char lines[1 << 20];                                    /* ours: without one glibc takes no notice of the size */
+    if (book) (void)setvbuf(book, lines, _IOFBF, sizeof lines);   /* an answer's lines go out in one write: others write this ledger too */
     arena = arena_create((size_t)64 << 20);
     if (!book || !arena) die(argv[3]);
     struct sigaction action = { .sa_handler = on_signal };
