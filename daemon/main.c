@@ -260,6 +260,7 @@ static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
     if (err != LZ_ok) return err;
     take_rooms(d);
     o->store = d->store;
+    o->may_wait = true;
     err = wire_open(&d->wire, &d->wire_options, fail);
     if (err == LZ_ok) err = turn_open(&d->turn, o, now, fail);
     if (err != LZ_ok) return err;

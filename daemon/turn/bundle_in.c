@@ -7,6 +7,7 @@
 
 enum lz_err turn_import_begin(struct turn *t, uint64_t id, struct lz_fail *fail) {
     LZ_ASSERT(t->in_turn);
+    if (t->unborn) return turn_may_submit(t, LANE_FLASH, fail);
     struct bundle_session *s = bundle_session_make(t, id, SESSION_IMPORT, BUNDLE_FRAME_MAX, fail);
     if (!s) return fail ? fail->code : LZ_too_many;
     s->turn = 0;                                                 /* nothing that a turn could undo */

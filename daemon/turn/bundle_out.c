@@ -17,6 +17,7 @@ static void take_feeds(struct exporting *e, const struct link *l, const struct e
 }
 
 static enum lz_err may_export(struct turn *t, const struct link *l, uint32_t to, uint64_t max_bytes, struct lz_fail *fail) {
+    if (t->unborn) return turn_may_submit(t, LANE_FLASH, fail);
     if (!l || l->gone) return lz_refuse(fail, LZ_not_enrolled, "%06u 不是上级，也不是已登记的下级；离线包只能给直接的上下级", to);
     if (l->diverged) return lz_refuse(fail, LZ_not_allowed, "与 %06u 的记录线已分叉；请先查明并执行 links resolve", to);
     if (max_bytes < BUNDLE_BYTES_MIN) return lz_refuse(fail, LZ_bad_argument, "一个离线包至少要能有 %d 字节", BUNDLE_BYTES_MIN);

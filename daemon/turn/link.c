@@ -429,6 +429,7 @@ static void dial_next(struct turn *t, struct link *l) {
 }
 
 void links_tick(struct turn *t) {
+    if (t->unborn) return;                               /* it has no name yet to greet with */
     for (struct link *l = t->links; l; l = l->next) {
         if (l->gone) continue;
         if (l->is_parent) dial_next(t, l);
@@ -459,6 +460,7 @@ static enum link_state judge(struct turn *t, struct link *l, char *why, size_t s
     why[0] = 0;
     if (l->gone) return LINK_retired;
     if (l->diverged) { snprintf(why, size, "%s", l->reason); return LINK_diverged; }
+    if (t->unborn) { snprintf(why, size, "本机磁盘没有空间，还不能开始工作；有空间后自动开始"); return LINK_blocked; }
     if (!l->greeted) {
         if (l->refused) { snprintf(why, size, "%s", l->reason); return LINK_refused; }
         if (!l->connected) { say_nobody(t, l, why, size); return LINK_dialling; }

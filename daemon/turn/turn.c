@@ -11,24 +11,44 @@ static void load_lineage(struct turn *t) {
     LZ_ASSERT(t->n_lineage > 0);
 }
 
-static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
+/* All that must be on disk before anything is offered or taken. */
+static void write_start(struct turn *t) {
     bool is_new = store_is_new(t->o.store);
-    turn_begin(t, t->now);
+    t->start_tried_ms = t->now.mono_ms;
     store_begin_epoch(t->o.store, t->o.epoch);
-    if (t->o.parent) link_make(t, t->o.parent, true);
-    for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
     if ((is_new || t->o.restored) && t->links) reclaim_open_all(t, NULL, is_new ? "new_store" : "restored");
     links_follow_roster(t);
     follow_try_again(t);
     flow_rollups_again(t->flow);
     flow_settle(t->flow);
-    enum lz_err err = store_commit(t->o.store);
-    if (err != LZ_ok) return lz_refuse(fail, err, "存储不能写入：%s", lz_err_zh(err));
-    flow_forget(t->flow);
+}
+
+static void start_is_written(struct turn *t) {
+    t->unborn = false;
     load_lineage(t);
     links_load(t);
     for (struct link *l = t->links; l; l = l->next)
         if (l->reclaim) t->wait_until_ms = UINT64_MAX;          /* a recovery that an earlier run began */
+}
+
+static void forget_turn(struct turn *t);
+
+static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
+    turn_begin(t, t->now);
+    if (t->o.parent) link_make(t, t->o.parent, true);
+    for (size_t i = 0; i < t->o.roster->n_children; i++) link_make(t, t->o.roster->children[i].code, false);
+    write_start(t);
+    enum lz_err err = store_commit(t->o.store);
+    if (err == LZ_full && t->o.may_wait) {
+        lz_log(LZ_ERROR, "store.waits_for_room used=%llu disk_free=%llu", (unsigned long long)t->room.used_bytes, (unsigned long long)t->room.disk_free_bytes);
+        forget_turn(t);
+        t->unborn = t->starved = true;
+        links_states(t);
+    } else if (err != LZ_ok) return lz_refuse(fail, err, "存储不能写入：%s", lz_err_zh(err));
+    else {
+        flow_forget(t->flow);
+        start_is_written(t);
+    }
     store_abort(t->o.store);
     t->in_turn = false;
     return LZ_ok;
@@ -95,7 +115,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
     t->outbox = arena_alloc_raw(t->arena, OUTBOX_MAX * sizeof *t->outbox);
     t->n_outbox = t->at_outbox = t->outbox_bytes = 0;
     flow_begin(t->flow, now, t->arena);
-    if (t->roster_changed) links_follow_roster(t);
+    if (t->roster_changed && !t->unborn) links_follow_roster(t);
     /* after every write: at full speed what is routine would eat the reserve within the second that an idle node may wait */
     if (wrote || t->room_checked_ms == 0 || now.mono_ms >= t->room_checked_ms + ROOM_EVERY_MS) {
         bool was = t->room.full;
@@ -107,7 +127,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
     }
     t->starved = t->starved && t->room.exhausted;
     t->counters.turns++;
-    repair_tick(t);
+    if (!t->unborn) repair_tick(t);
     (void)store_backup_step(t->o.store, BACKUP_SLICE_BYTES, now.wall_ms);
 }
 
@@ -147,7 +167,7 @@ void turn_feed(struct turn *t, const struct packet *packet) {
     t->turn_bytes += packet->bytes.len;
     t->counters.packets++;
     struct link *l = link_find(t, packet->peer);
-    if (!l || l->gone) return;
+    if (!l || l->gone || t->unborn) return;
     enum packet_type type;
     struct lz_bytes body;
     struct lz_fail fail = { 0 };
@@ -202,9 +222,12 @@ void turn_abandon(struct turn *t) {
 
 bool turn_untouched(const struct turn *t) { return t->turn_packets == 0 && !store_written(t->o.store) && t->turn_records == 0; }
 
-bool turn_answers_only(struct turn *t) { return t->resting = t->starved; }
+bool turn_answers_only(struct turn *t) {
+    return t->resting = t->starved || (t->unborn && t->now.mono_ms < t->start_tried_ms + ROOM_EVERY_MS);
+}
 
 static void write_what_waits(struct turn *t) {
+    if (t->unborn) write_start(t);
     follow_try_again(t);
     if (t->walk_active) walk_step(t);
     flow_settle(t->flow);
@@ -227,6 +250,10 @@ enum lz_err turn_commit(struct turn *t) {
         t->starved = err == LZ_full;
         if (t->starved) links_states(t);
         return err;
+    }
+    if (t->unborn && !rest) {
+        start_is_written(t);
+        lz_log(LZ_WARN, "store.has_room_to_start");
     }
     if (!rest) flow_committed(t->flow);
     repair_committed(t);
@@ -254,6 +281,7 @@ static void sooner(uint64_t *deadline, uint64_t candidate) {
 
 uint64_t turn_next_deadline(const struct turn *t) {
     uint64_t now = t->now.mono_ms, next = now + LZ_MINUTE_MS;
+    if (t->unborn) return now + ROOM_EVERY_MS;
     if (t->serve_more || t->walk_active || (t->trying && !t->room.full) || t->wants_dial || store_backing_up(t->o.store)) return now;
     uint64_t due = flow_next_due(t->flow);
     if (due != UINT64_MAX) sooner(&next, due > t->now.wall_ms ? now + (due - t->now.wall_ms) : now);
@@ -294,6 +322,9 @@ void turn_override_reclaim(struct turn *t) {
 }
 
 enum lz_err turn_may_submit(struct turn *t, enum lane lane, struct lz_fail *fail) {
+    if (t->unborn)
+        return lz_refuse(fail, LZ_full, "磁盘没有空间（剩余 %llu MiB），本机启动后还不能开始工作，一律暂不受理；请清理或扩充磁盘，"
+                                        "有空间后自动开始，不必重新启动", (unsigned long long)(t->room.disk_free_bytes >> 20));
     if (turn_recovering(t))
         return lz_refuse(fail, LZ_recovering, "本单位的存储是新的或被还原过，正在等邻居交还本单位的数据；连上任一邻居后自动恢复，"
                                               "确认无需等待时管理员可执行 linzhangctl reclaim skip");

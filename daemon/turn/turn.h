@@ -27,12 +27,14 @@ struct turn_options {
     uint8_t secret_key[32], parent_key[32];        /* CURVE keys: bundles are sealed with them for one neighbour */
     uint8_t seal_key[SEAL_KEY_BYTES];              /* for ever the same at this node */
     struct epoch epoch;              /* random, drawn for this start */
+    bool may_wait;                   /* where the disk is too full to begin: for room, answering who only looks; else turn_open refuses */
     bool restored;                   /* the store is a backup's: what came after it is asked back of the neighbours */
     uint64_t seed;                   /* for jitter */
     uint32_t tip_ms, tip_idle_ms, hello_ms;
 };
 struct turn;
-/* Commits the new epoch before it returns; opens the reclaims of a new store. */
+/* Commits the new epoch before it returns; opens the reclaims of a new store. With may_wait it may return before that is done: until the
+ * disk takes it, nothing is offered, taken or submitted, and every link says so. */
 enum lz_err turn_open(struct turn **turn_p, const struct turn_options *options, struct lz_now now, struct lz_fail *fail) LZ_MUST_CHECK;
 void turn_close(struct turn **turn_p);
 

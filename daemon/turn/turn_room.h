@@ -108,6 +108,8 @@ struct turn {
     size_t turn_records, turn_bytes, turn_packets;
     bool answered;                   /* in this recovery, one neighbour has given all that it had */
     uint64_t wait_until_ms;          /* how long submissions wait for that; what only a child claims closes the door for seconds */
+    bool unborn;                     /* what a start writes is not on disk yet: there was no room for it */
+    uint64_t start_tried_ms;
     bool in_turn, serve_more, walk_more, overridden, busy;
     bool starved, resting;           /* the last commit found no space; this turn leaves what waits where it waits */
     uint64_t tip_at_ms, tip_interval_ms, room_checked_ms, ack_write_ms;

@@ -878,6 +878,36 @@ static void disk_full(struct world *w) {
     heal_and_check(w);
 }
 
+/* A full disk at the start: the daemon runs, answers who looks, says why it takes nothing, and begins by itself when there is room. What
+ * has no epoch on disk is offered to nobody. */
+static void starts_full(struct world *w) {
+    whole_tree(w);
+    struct rec_id before = order(w, P, K12);
+    run_for(w, 5 * SECOND);
+    struct node *city = node_of(w, C1);
+    city->full = true;
+    node_down(w, city, 100);
+    struct rec_id down = order(w, P, K12), burning = fire(w, T);
+    run_for(w, 20 * SECOND);
+    expect(w, city->up && turn_next_deadline(city->turn) > w->now_ms, "it does not run, or runs in circles");
+    expect(w, state_at(w, C1, P) == LINK_blocked && state_at(w, C1, K12) == LINK_blocked, "its links say %s", link_name(state_at(w, C1, P)));
+    expect(w, state_at(w, P, C1) != LINK_live && state_at(w, K12, C1) != LINK_live, "a neighbour says live");
+    struct record fires = { .kind = KIND_emergency };
+    fires.of.emergency.title = lz_bytes_str("火情");
+    struct rec_id id;
+    enum lz_err err = node_submit(w, city, &fires, &id);
+    expect(w, err == LZ_full, "even a fire was told %s", lz_err_name(err));
+    expect(w, holds(w, C1, before) && !holds(w, C1, down) && !holds(w, C1, burning), "what it had it has, what it cannot write it has not");
+    node_begin(w, city);
+    expect(w, turn_answers_only(city->turn), "whoever only looks is not answered");
+    expect(w, node_finish(w, city), "a turn that only answers falls");
+    city->full = false;
+    run_for(w, 20 * SECOND);
+    expect(w, holds(w, C1, down) && holds(w, P, burning) && holds(w, K12, down), "with room again all has not come");
+    expect(w, state_at(w, C1, P) == LINK_live, "its link says %s", link_name(state_at(w, C1, P)));
+    heal_and_check(w);
+}
+
 /* ---- problems and deadlines --------------------------------------------------------------------------------------------------------------- */
 
 /* Ruled at the province, which is dark when it is escalated: the answer comes down to everybody on the problem's path. */
@@ -1897,6 +1927,7 @@ static const struct scenario scenarios[] = {
     { "live_restored", live_restored, false },
     { "crash", crash, false },
     { "disk_full", disk_full, false },
+    { "starts_full", starts_full, false },
     { "sibling_fetch", sibling_fetch, false },
     { "foreign_origin", foreign_origin, false },
     { "conflict", conflict, false },
