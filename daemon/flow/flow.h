@@ -104,6 +104,8 @@ bool flow_has_room(const struct flow *flow);     /* for another packet or ask in
 void flow_make_room(struct flow *flow);
 uint64_t flow_next_due(struct flow *flow);       /* wall_ms; UINT64_MAX: nothing */
 
+/* While a neighbour may still give back what this unit once numbered, nothing is numbered anew: a number serves once. */
+void flow_hold_numbers(struct flow *flow, bool hold);
 /* Makes a record of a draft and lands it. author: who at this unit; request: 16 bytes or empty. id receives its id. */
 enum lz_err flow_submit(struct flow *flow, struct record *draft, struct lz_bytes author, struct lz_bytes request, uint32_t index,
                         struct rec_id *id, struct lz_fail *fail) LZ_MUST_CHECK;

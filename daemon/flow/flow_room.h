@@ -51,7 +51,7 @@ struct flow {
     uint64_t next_due;               /* 0: not known */
     struct rec_id *landed;
     size_t n_landed;
-    bool clock_went_back;
+    bool clock_went_back, numbers_held;
     /* scratch of one routing, never kept over a call: on the arena it would cost 6 KiB a record */
     struct route route;
     uint32_t involved[SUBJECT_MOVES_MAX + 1];

@@ -43,9 +43,14 @@ static enum lz_err check_targets(struct flow *f, struct record *d, struct lz_fai
     return LZ_ok;
 }
 
+void flow_hold_numbers(struct flow *f, bool hold) { f->numbers_held = hold; }
+
 static enum lz_err check_number(struct flow *f, const struct record *d, struct lz_fail *fail) {
     const struct directive *v = &d->of.directive;
     struct lz_bytes taken;
+    if (v->serial != 0 && f->numbers_held)
+        return lz_refuse(fail, LZ_recovering, "本单位的存储是新的或被还原过，还有邻居没有交还本单位的数据，其中可能有已用的文号；交还完后即可编号（links 可查），"
+                                              "先下发可不编文号，确认不会重号时管理员可执行 linzhangctl reclaim skip");
     if (v->serial == 0 || !store_get(f->o.store, TABLE_number, key_number(f->o.unit, v->year, d->kind, v->serial), &taken)) return LZ_ok;
     char by[REC_ID_TEXT] = "-";
     if (taken.len == REC_ID_BYTES) rec_id_print_short(rec_id_get(taken.data), by);

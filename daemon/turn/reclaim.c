@@ -33,6 +33,13 @@ void reclaim_save(struct turn *t, struct link *l) {
     if (l->owes) store_put(t->o.store, TABLE_owes, key_u32(l->code), (struct lz_bytes){ 0 });
 }
 
+/* One answer opens the door to clerks. A document number needs them all: what a unit has numbered may be known to one child alone. */
+void reclaim_hold_numbers(struct turn *t) {
+    bool open = false;
+    for (const struct link *l = t->links; l; l = l->next) open |= l->reclaim && !l->gone;
+    flow_hold_numbers(t->flow, open && !t->overridden && t->now.mono_ms < t->wait_until_ms);
+}
+
 void reclaim_open_all(struct turn *t, const struct link *by, const char *why) {
     bool any = false;
     uint64_t until = by && !by->is_parent ? t->now.mono_ms + CLAIM_WAIT_MS : UINT64_MAX;
@@ -48,6 +55,7 @@ void reclaim_open_all(struct turn *t, const struct link *by, const char *why) {
     if (!any) return;
     t->answered = false;
     if (until > t->wait_until_ms) t->wait_until_ms = until;
+    reclaim_hold_numbers(t);
     lz_log(LZ_WARN, "reclaim.open why=%s by=%06u", why, by ? by->code : 0);
 }
 
@@ -120,10 +128,12 @@ void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body) {
 
 /* ---- taking back --------------------------------------------------------------------------------------------------------------- */
 
-/* Whole again, we hold records of our neighbours that they may have lost meanwhile: the next hello names their highest stamp. */
+/* Whole again, we hold records of our neighbours that they may have lost meanwhile: the next hello names their highest stamp. What was
+ * waited for has come: a claim that follows is judged by who makes it. */
 static void say_again_when_whole(struct turn *t) {
     for (struct link *l = t->links; l; l = l->next)
         if (l->reclaim && !l->gone) return;
+    t->wait_until_ms = 0;
     for (struct link *l = t->links; l; l = l->next) {
         if (!l->greeted || l->gone) continue;
         l->hello_sent_ms = 0;

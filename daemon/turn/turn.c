@@ -115,6 +115,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
     t->outbox = arena_alloc_raw(t->arena, OUTBOX_MAX * sizeof *t->outbox);
     t->n_outbox = t->at_outbox = t->outbox_bytes = 0;
     flow_begin(t->flow, now, t->arena);
+    reclaim_hold_numbers(t);
     if (t->roster_changed && !t->unborn) links_follow_roster(t);
     /* after every write: at full speed what is routine would eat the reserve within the second that an idle node may wait */
     if (wrote || t->room_checked_ms == 0 || now.mono_ms >= t->room_checked_ms + ROOM_EVERY_MS) {

@@ -173,6 +173,7 @@ void publish_receipt(struct out_feed *out, uint64_t position);     /* acknowledg
 /* reclaim.c */
 /* by: who showed that we lost something; NULL: we know it ourselves. */
 void reclaim_open_all(struct turn *t, const struct link *by, const char *why);
+void reclaim_hold_numbers(struct turn *t);      /* while a row is open */
 void reclaim_ask_peer(struct turn *t, struct link *l);
 void reclaim_on_ask(struct turn *t, struct link *l, struct lz_bytes body);
 void reclaim_on_answer(struct turn *t, struct link *l, struct lz_bytes body);

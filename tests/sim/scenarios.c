@@ -597,6 +597,49 @@ static void every_tier_deleted(struct world *w) {
     heal_and_check(w);
 }
 
+static struct lz_bytes hello_of(struct world *w, uint32_t child, uint32_t parent, bool reply, bool owes);
+
+static enum lz_err numbered(struct world *w, uint32_t unit, uint32_t serial) {
+    char number[32];
+    struct rec_id id;
+    struct record d = { .kind = KIND_bulletin, .target_all = true };
+    snprintf(number, sizeof number, "林长〔2022〕%u号", (unsigned)serial);
+    d.of.directive.title = lz_bytes_str("通报");
+    d.of.directive.number = lz_bytes_str(number);
+    d.of.directive.year = 2022;
+    d.of.directive.serial = serial;
+    return node_submit(w, node_of(w, unit), &d, &id);
+}
+
+/* The city loses its store while the county that alone has its numbered bulletin is dark. The province answers, so the clerks may work; but
+ * a number is given only when all have answered: it serves once. What only a county claims closes this for seconds, not for ever. */
+static void numbers_wait(struct world *w) {
+    one_line(w);
+    expect(w, numbered(w, C1, 5) == LZ_ok, "the first");
+    run_for(w, 5 * SECOND);
+    node_destroy(w, node_of(w, C1));
+    world_dark(w, node_of(w, K12), 30 * SECOND);
+    run_for(w, 10 * SECOND);
+    enum lz_err err = numbered(w, C1, 5);
+    expect(w, err == LZ_recovering, "the number again: %s", lz_err_name(err));
+    (void)order(w, C1, K12);
+    run_for(w, 40 * SECOND);
+    err = numbered(w, C1, 5);
+    expect(w, err == LZ_number_used, "the number is back, and then it was told %s", lz_err_name(err));
+    expect(w, numbered(w, C1, 6) == LZ_ok, "the next number");
+    run_for(w, 5 * SECOND);
+    arena_reset(w->arena);
+    node_feed(w, node_of(w, C1), K12, CHANNEL_SYNC, hello_of(w, K12, C1, true, true));
+    world_dark(w, node_of(w, K12), 40 * SECOND);
+    err = numbered(w, C1, 7);
+    expect(w, err == LZ_recovering, "after a claim: %s", lz_err_name(err));
+    run_for(w, 15 * SECOND);
+    err = numbered(w, C1, 7);
+    expect(w, err == LZ_ok, "a county holds the numbers for ever: %s", lz_err_name(err));
+    run_for(w, 40 * SECOND);
+    heal_and_check(w);
+}
+
 /* City and county are copied, go on, and are both put back at the same time. */
 static struct rec_id two_restored(struct world *w, bool writes_at_once) {
     whole_tree(w);
@@ -1916,6 +1959,7 @@ static const struct scenario scenarios[] = {
     { "stamp", stamp, false },
     { "rollfix", rollfix, false },
     { "every_tier_deleted", every_tier_deleted, false },
+    { "numbers_wait", numbers_wait, false },
     { "two_neighbours_restored", two_neighbours_restored, false },
     { "two_restored_own", two_restored_own, false },
     { "two_restored_busy", two_restored_busy, false },
