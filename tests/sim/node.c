@@ -37,7 +37,8 @@ void node_down(struct world *w, struct node *n, uint64_t for_ms) {
 static struct turn_options turn_options_of(struct world *w, struct node *n) {
     struct turn_options o = {
         .store = n->store, .roster = n->roster, .units = w->units, .calendar = w->calendar, .unit = n->code, .parent = n->parent, .tier = n->tier,
-        .n_parent_endpoints = 1, .software = "sim", .seed = sim_random(w, UINT32_MAX), .tip_ms = 1000, .tip_idle_ms = w->tip_idle_ms, .hello_ms = 1000, .may_wait = true,
+        .n_parent_endpoints = 1, .software = "sim", .seed = sim_random(w, UINT32_MAX),
+        .tip_ms = 1000, .tip_idle_ms = w->tip_idle_ms, .hello_ms = 1000, .may_wait = true,
         .settings = { .sign_days = 1, .sign_urgent_hours = 2, .reminder_days = 10, .letter_days = 15, .accept_days = 1, .handle_days = 15, .blue_days = 3,
                       .yellow_points = 10, .red_points = 30, .urge_after_days = 3, .offer_after_days = 5, .rollup_interval_ms = 1000 },
     };
