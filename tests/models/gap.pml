@@ -4,7 +4,7 @@
  * Batch (epoch, from, to]; the cursor moves in the commit that applies; then the ack. A tip is repeated until everything is acknowledged.
  * Safety: nothing takes effect twice, nothing acknowledged is lost, no ack says more than the follower's disk holds, a record is published
  * only when it is on the publisher's disk. Liveness: under fairness everything arrives and is acknowledged.
- * Planted (each must be refuted): CURSOR_FIRST, CURSOR_ALONE, ACK_EARLY, PUBLISH_EARLY. */
+ * Planted (each must be refuted): CURSOR_FIRST, CURSOR_ALONE, ACK_EARLY, PUBLISH_EARLY by the first; NO_TIP, NO_ACK_AGAIN by the second. */
 #define N 3
 #ifndef CRASHES
 #define CRASHES 2
@@ -120,16 +120,22 @@ again:
           if
           :: e != epoch_f -> if :: len(req) == 0 -> req!HELLO, 0, cursor :: else fi
           :: e == epoch_f && from > cursor && len(req) == 0 -> req!FETCH, epoch_f, cursor; fetching = true
+#ifndef NO_ACK_AGAIN
           :: e == epoch_f && from <= cursor -> ack_due = cursor
+#endif
           :: else
           fi
        :: what == BATCH -> batch_arrives(e, from, to)
        fi
     :: atomic { epoch_f != epoch_p && len(req) == 0 && len(rep) == 0 -> req!HELLO, 0, cursor }       /* the connection was made anew, or silence */
-    :: atomic { ack_due > 0 && len(req) == 0 -> assert(ack_due <= cursor_disk); req!ACK, epoch_f, ack_due; ack_due = 0 }
+    /* one that finds no place is lost: a tip asks for it again */
+    :: atomic { ack_due > 0 -> assert(ack_due <= cursor_disk); if :: len(req) == 0 -> req!ACK, epoch_f, ack_due :: else fi; ack_due = 0 }
     :: atomic { crashes_f < CRASHES -> crash_follower(); do :: rep?_, _, _, _ :: req?_, _, _ :: empty(rep) && empty(req) -> break od }
     od
 }
+/* Time goes on where nothing else does: a run that has come to rest is a fair run too, and must have come to rest at the end. */
+bit tick;
+active proctype ever() { do :: tick = 1 - tick od }
 #define SAFE (times[1] <= 1 && times[2] <= 1 && times[3] <= 1 && acked <= effect_disk && cursor_disk == effect_disk && cursor <= kept)
 ltl safe { [] SAFE }
 ltl live { <> [] (acked == N && effect_disk == N) }
