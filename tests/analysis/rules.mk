@@ -1,5 +1,6 @@
 # What reads the code instead of running it, and what counts what ran.
 .PHONY: cover cover-built
+TEST_PROGS += cover-built
 PERCENT ?= 95
 COVER := $(BUILD)/cover
 COVER_FLAGS = BUILD=$(COVER) OPT='-O0 -g' HARDEN= LINK= SAN=--coverage LIBS='$(COVER)/at_exit.o -Wl,--wrap=_exit $(LIBS)'

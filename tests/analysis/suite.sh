@@ -6,4 +6,4 @@ analysis() {
     check analysis/gcc-analyzer 300 tests/analysis/static analyzer "$BUILD"
     check analysis/clang-tidy 900 tests/analysis/static clang-tidy "$BUILD"
 }
-cover() { check analysis/branches 300 tests/analysis/coverage "$BUILD/cover" "${PERCENT:-95}"; }
+cover() { check analysis/branches 600 tests/analysis/coverage "$BUILD/cover" "${PERCENT:-95}"; }

@@ -576,6 +576,62 @@ Test(gate, of_rollups) {
     EXPECT(KIND_rollup, LZ_bad_packet, m->rollup->n_value = 0);
     EXPECT(KIND_rollup, LZ_bad_argument, OF(rollup, kind, 256));
     EXPECT(KIND_rollup, LZ_bad_argument, OF(rollup, subject, run_of('x', 3)));
+    static uint32_t many[4 * COUNTER_COUNT + 1];
+    static int64_t zeros[4 * COUNTER_COUNT + 1], big[] = { INT64_C(1) << 53, -(INT64_C(1) << 53) }, bigger[] = { 0, (INT64_C(1) << 53) + 1 },
+                   smaller[] = { -(INT64_C(1) << 53) - 1, INT64_MAX };
+    EXPECT(KIND_rollup, LZ_bad_packet, (m->rollup->counter = many, m->rollup->n_counter = LZ_COUNT(many), m->rollup->value = zeros, m->rollup->n_value =
+        LZ_COUNT(many)));
+    EXPECT(KIND_rollup, LZ_ok, (m->rollup->counter = counters, m->rollup->n_counter = 2, m->rollup->value = big, m->rollup->n_value = 2));
+    EXPECT(KIND_rollup, LZ_bad_argument, (m->rollup->counter = counters, m->rollup->n_counter = 2, m->rollup->value = bigger, m->rollup->n_value = 2));
+    EXPECT(KIND_rollup, LZ_bad_argument, (m->rollup->counter = counters, m->rollup->n_counter = 2, m->rollup->value = smaller, m->rollup->n_value = 2));
+}
+
+/* Of two things that are wrong the first is said, and nothing behind it makes it right again. */
+Test(gate, says_the_first_fault) {
+    EXPECT(KIND_move, LZ_bad_utf8, (OF(move, text, data("\xFF", 1)), OF(move, follows, run_of('x', 1)), OF(move, report, run_of('x', 1))));
+    EXPECT(KIND_task, LZ_bad_utf8, (OF(directive, title, data("\xFF", 1)), OF(directive, parent, run_of('x', 1)), OF(directive, number, run_of('x', 3))));
+    EXPECT(KIND_progress, LZ_bad_argument, (OF(progress, denominator, INT64_MAX), OF(progress, numerator, 0)));
+    EXPECT(KIND_task, LZ_bad_argument, (SET(lane, LANE_COUNT), m->directive = NULL));
+    static uint8_t no_stamp[REC_ID_BYTES] = { 0, 6, 0x45, 0xb0, 0, KIND_task };
+    EXPECT(KIND_move, LZ_bad_argument, SET(subject, data((const char *)no_stamp, sizeof no_stamp)));
+}
+
+/* A length that takes more bytes than any record needs; one that goes on to the end; none at all. */
+Test(gate, of_the_length_of_an_envelope) {
+    static const uint8_t five[] = { 0x0a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00 };
+    static const uint8_t open[] = { 0x0a, 0x80, 0x80 }, none[] = { 0x0a, 0x00 }, empty[] = { 0x12, 0x00 };
+    struct record r;
+    cr_assert_neq(record_decode(arena, lz_bytes_of(five, sizeof five), &r, NULL), LZ_ok);
+    cr_assert_neq(record_decode(arena, lz_bytes_of(open, sizeof open), &r, NULL), LZ_ok);
+    cr_assert_eq(record_decode(arena, lz_bytes_of(none, sizeof none), &r, NULL), LZ_too_large);
+    cr_assert_eq(record_decode(arena, lz_bytes_of(empty, sizeof empty), &r, NULL), LZ_too_large);
+    Lz__Envelope e = LZ__ENVELOPE__INIT;                             /* in another order than ours, and longer than any of ours */
+    static uint8_t long_record[RECORD_BYTES_MAX + 1];
+    e.has_record = e.has_signer = 1;
+    e.record = (ProtobufCBinaryData){ sizeof long_record, long_record };
+    e.signer = data("s", 1);
+    uint8_t *out = arena_alloc(arena, lz__envelope__get_packed_size(&e));
+    cr_assert_eq(record_decode(arena, lz_bytes_of(out, lz__envelope__pack(&e, out)), &r, NULL), LZ_too_large);
+}
+
+/* A record of zeros, as a draft may be: what is zero is not written, and comes back as zero. */
+Test(record, of_nothing_comes_back_as_nothing) {
+    for (size_t i = 0; i < kind_count(); i++) {
+        struct record a = full(kind_at(i)->number), b;
+        struct record none = { .origin = a.origin, .kind = a.kind, .stamp = a.stamp, .lane = a.lane, .direction = a.direction, .reach = a.reach, .key = a.key };
+        if (a.kind == KIND_rollup) {
+            uint8_t key[2 + REC_ID_BYTES] = { 0 };
+            none.key = lz_bytes_of(key, sizeof key);
+            cr_assert_eq(record_encode(arena, &none, NULL), LZ_ok);
+            cr_assert_eq(record_decode(arena, none.envelope, &b, NULL), LZ_ok);
+            cr_assert(b.of.rollup.kind == 0 && rec_id_none(b.of.rollup.subject));
+            continue;
+        }
+        cr_assert_eq(record_encode(arena, &none, NULL), LZ_ok, "%s", kind_at(i)->name);
+        enum lz_err err = record_decode(arena, none.envelope, &b, NULL);
+        cr_assert(a.kind == KIND_move ? err == LZ_ok && b.of.move.move == 0 : err == LZ_bad_argument || err == LZ_bad_date, "%s: %s", kind_at(i)->name,
+                  lz_err_name(err));
+    }
 }
 
 /* Fields of a newer version: `n` of them, varints from field 100 on. */
@@ -762,6 +818,7 @@ Test(packet, hello_that_lies_is_refused) {
     HELLO(LZ_bad_packet, m->n_lineage = 0);
     HELLO(LZ_bad_packet, m->lineage[1]->epoch.len = 15);
     HELLO(LZ_bad_packet, m->lineage[1]->has_epoch = 0);
+    HELLO(LZ_bad_packet, m->lineage[1]->epoch = run_of(0, 16));
     HELLO(LZ_bad_packet, m->cursors[0]->epoch.len = 0);
     HELLO(LZ_bad_packet, m->cursors[3]->lane = LANE_COUNT);
     HELLO(LZ_bad_packet, m->cursors[3]->scope = 1000000);
@@ -994,6 +1051,8 @@ Test(control, ask_that_lies_is_refused) {
     cr_assert_eq(ask_judged((struct ask){ .args = &arg, .n_args = 1 }), LZ_ok);
     arg = (struct arg){ lz_bytes_of(text.data, 65), str("v") };
     cr_assert_eq(ask_judged((struct ask){ .args = &arg, .n_args = 1 }), LZ_bad_packet);
+    arg = (struct arg){ str("\xFF"), str("v") };
+    cr_assert_eq(ask_judged((struct ask){ .args = &arg, .n_args = 1 }), LZ_bad_utf8);
     arg = (struct arg){ str("n"), str("\xFF") };
     cr_assert_eq(ask_judged((struct ask){ .args = &arg, .n_args = 1 }), LZ_bad_utf8);
     arg = (struct arg){ str("n"), lz_bytes_of("a\0b", 3) };
@@ -1028,6 +1087,49 @@ Test(control, answer_comes_back) {
         cr_assert_eq(answer_encode(arena, &one, &bytes), LZ_ok);
         cr_assert_eq(answer_decode(arena, body_of(bytes, PACKET_ANSWER), &b), LZ_ok);
         cr_assert_eq(b.code, i);
+    }
+}
+
+/* From a program that is no daemon of ours: a name of an error that is longer than any, more bytes than an answer has. */
+Test(control, answer_that_lies_is_refused) {
+    Lz__Answer m = LZ__ANSWER__INIT;
+    struct answer b;
+    m.has_code = 1;
+    m.code = run_of('c', 33);
+    uint8_t *out = arena_alloc(arena, lz__answer__get_packed_size(&m));
+    cr_assert_eq(answer_decode(arena, lz_bytes_of(out, lz__answer__pack(&m, out)), &b), LZ_ok);
+    cr_assert_eq(b.code, LZ_bad_packet, "an answer of no known outcome is no good news");
+    static uint8_t zeros[1024 * 1024 + 1];
+    cr_assert_eq(answer_decode(arena, lz_bytes_of(zeros, sizeof zeros), &b), LZ_too_large);
+    cr_assert_eq(answer_decode(arena, str("no answer"), &b), LZ_bad_packet);
+}
+
+/* Bodies of the right type with a wrong length or number in one place. */
+Test(packet, that_lies_in_one_place_is_refused) {
+    Lz__Tip t = LZ__TIP__INIT;
+    Lz__Fetch f = LZ__FETCH__INIT;
+    Lz__ReclaimAnswer c = LZ__RECLAIM_ANSWER__INIT;
+    Lz__TipEntry entry = LZ__TIP_ENTRY__INIT, *entries[LINK_FEEDS_MAX + 1];
+    struct tip tip;
+    struct fetch fetch;
+    struct reclaim_answer answer;
+    uint8_t out[1024];
+    for (size_t i = 0; i < LZ_COUNT(entries); i++) entries[i] = &entry;
+    t.has_epoch = f.has_epoch = f.has_lane = f.has_scope = 1;
+    t.feeds = entries;
+    for (int wrong = 0; wrong <= 2; wrong++) {
+        t.epoch = run_of('e', wrong == 1 ? 15 : 16);
+        t.n_feeds = wrong == 2 ? LINK_FEEDS_MAX + 1 : LINK_FEEDS_MAX;
+        cr_expect_eq(tip_decode(arena, lz_bytes_of(out, lz__tip__pack(&t, out)), &tip), wrong ? LZ_bad_packet : LZ_ok, "tip %d", wrong);
+        f.epoch = run_of('e', wrong == 1 ? 15 : 16);
+        f.lane = wrong == 2 ? LANE_COUNT : LANE_URGENT;
+        cr_expect_eq(fetch_decode(arena, lz_bytes_of(out, lz__fetch__pack(&f, out)), &fetch), wrong ? LZ_bad_packet : LZ_ok, "fetch %d", wrong);
+        c.has_asker = c.has_answerer = c.has_after = c.has_next = 1;
+        c.asker = c.answerer = run_of('e', 16);
+        c.after = run_of('a', wrong == 1 ? 6 + REGISTER_KEY_MAX + 1 : 6);
+        c.next = run_of('n', wrong == 2 ? 6 + REGISTER_KEY_MAX + 1 : 6);
+        cr_expect_eq(reclaim_answer_decode(arena, lz_bytes_of(out, lz__reclaim_answer__pack(&c, out)), &answer), wrong ? LZ_bad_packet : LZ_ok, "answer %d",
+                     wrong);
     }
 }
 
