@@ -112,7 +112,8 @@ static void row_problem(struct call *c, const char *section, const struct record
     row_end(c);
 }
 
-static bool problem_fits(const struct filter *f, const struct record *r, const struct standing *s) {
+static bool problem_fits(struct call *c, const struct filter *f, const struct record *r, const struct standing *s) {
+    if (f->open && s->owner == c->unit && flow_is_elsewhere(c->flow, record_id(r), s)) return false;      /* it went with its finder */
     if (f->by_class && class_of(r) != f->class) return false;
     if (f->unit && r->origin != f->unit && s->owner != f->unit && s->handler != f->unit) return false;
     return fits(f, s);
@@ -128,7 +129,7 @@ static bool list_one(struct call *c, const struct record *r, const struct filter
     }
     struct standing s;
     flow_standing(c->flow, record_id(r), 0, &s);
-    if (!problem_fits(f, r, &s)) return false;
+    if (!problem_fits(c, f, r, &s)) return false;
     row_problem(c, "list", r, &s);
     return true;
 }
@@ -434,6 +435,7 @@ static void card_standing(struct call *c, const struct record *r) {
     card(c, "状态", "%s", state_zh((enum machine)s.machine, s.state));
     card(c, "灯", "%s", colour_zh((enum colour)s.colour));
     if (s.owner) card(c, "承办单位", "%s", unit_label(c, s.owner));
+    if (flow_is_elsewhere(c->flow, record_id(r), &s)) card(c, "说明", "%s", "报告单位换了上级，由另一上级承办，本单位不再收到其办理情况");
     if (s.handler) card(c, "交办单位", "%s", unit_label(c, s.handler));
     if (s.due_ms && (!handling || s.due_ms != r->of.directive.due_ms)) card_time(c, handling ? "延期至" : "期限", s.due_ms);
     if (s.returns) card(c, "退回", "%u 次", s.returns);

@@ -33,6 +33,8 @@ static void at(struct judgement *j, uint64_t time, enum colour colour) {
 
 static uint64_t workdays(struct flow *f, uint64_t from, int days) { return calendar_add(f->o.calendar, from, days); }
 
+static uint64_t tomorrow_of(const struct judgement *j) { return lz_date_start_ms(lz_date_add(lz_date_of(j->now), 1)) + (uint64_t)5 * LZ_MINUTE_MS; }
+
 /* How far the work lies behind the straight line from its start to its due date, in points of a hundred. */
 static void judge_line(struct flow *f, struct judgement *j, const struct standing *s, uint64_t start) {
     if (s->due_ms <= start || j->now >= s->due_ms) return;
@@ -40,7 +42,7 @@ static void judge_line(struct flow *f, struct judgement *j, const struct standin
     int64_t done = s->denominator > 0 ? s->numerator * 100 / s->denominator : 0;
     if (expected - done > f->o.settings.red_points) at(j, 1, COLOUR_RED);
     else if (expected - done >= f->o.settings.yellow_points) at(j, 1, COLOUR_YELLOW);
-    uint64_t tomorrow = lz_date_start_ms(lz_date_add(lz_date_of(j->now), 1)) + (uint64_t)5 * LZ_MINUTE_MS;
+    uint64_t tomorrow = tomorrow_of(j);
     if (tomorrow < j->next) j->next = tomorrow;
 }
 
@@ -73,8 +75,12 @@ static uint64_t problem_limit(struct flow *f, const struct standing *s) {
     return workdays(f, s->since_ms, (int)(waits ? o->accept_days : o->handle_days));
 }
 
-static void judge_problem(struct flow *f, struct judgement *j, const struct standing *s) {
+static void judge_problem(struct flow *f, struct judgement *j, struct rec_id subject, const struct standing *s) {
     uint64_t limit = problem_limit(f, s);
+    if (flow_is_elsewhere(f, subject, s)) {                   /* until its finder comes back, or passes it on */
+        j->next = tomorrow_of(j);
+        return;
+    }
     if (s->returns) at(j, 1, COLOUR_YELLOW);
     if (limit == 0) return;
     at(j, workdays(f, limit, -(int)f->o.settings.blue_days), s->state == PROBLEM_reported || s->state == PROBLEM_escalated ? COLOUR_GREEN : COLOUR_BLUE);
@@ -118,12 +124,26 @@ static void escalate(struct flow *f, struct cached_standing *c) {
     move_by_daemon(f, c->subject, "escalate", 0, waiting ? "逾期未受理，系统自动上交" : "逾期未办结，系统自动上交");
 }
 
+bool flow_pass_on(struct flow *f, struct key *at) {
+    const struct move_row *row = move_by_name(MACHINE_PROBLEM, "escalate");
+    struct lz_bytes v;
+    for (int i = 0; i < WALK_SLICE && flow_has_room(f); i++, *at = key_after(*at)) {
+        struct standing s;
+        if (!store_seek(f->o.store, TABLE_standing, at, &v)) return false;
+        struct rec_id subject = rec_id_get(at->b);
+        if (lz_get32(at->b + REC_ID_BYTES) != 0 || !standing_load(f, subject, 0, &s)) continue;
+        if (s.machine != MACHINE_PROBLEM || !state_open(MACHINE_PROBLEM, s.state) || s.owner == f->o.unit || s.owner == f->o.parent) continue;
+        if (fold_again(f, subject, 0, &s) && move_passes_on(row, &s, f->o.unit)) move_by_daemon(f, subject, "escalate", 0, "上级单位变更，转由新的上级承办");
+    }
+    return true;
+}
+
 void deadline_judge(struct flow *f, struct cached_standing *c) {
     struct standing *s = &c->now;
     struct judgement j = { f->now.wall_ms, UINT64_MAX, COLOUR_GREEN };
     if (state_open((enum machine)s->machine, s->state)) {
         if (s->machine == MACHINE_HANDLING) judge_handling(f, &j, c);
-        if (s->machine == MACHINE_PROBLEM) judge_problem(f, &j, s);
+        if (s->machine == MACHINE_PROBLEM) judge_problem(f, &j, c->subject, s);
     }
     if (j.colour == COLOUR_RED && s->red_since_ms == 0) s->red_since_ms = j.now;
     if (j.colour != COLOUR_RED) s->red_since_ms = 0;

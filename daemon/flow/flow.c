@@ -135,8 +135,23 @@ size_t flow_recipients(struct flow *f, const struct record *d, const uint32_t **
     return n;
 }
 
+/* By the divisions, as far as these know it. */
+static bool is_beside(const struct flow *f, uint32_t unit) {
+    if (unit == f->o.unit || unit == f->o.parent || roster_holding(f->o.roster, unit) || !units_find(f->o.units, unit)) return false;
+    for (const struct unit *u = units_find(f->o.units, f->o.parent); u; u = u->parent ? units_find(f->o.units, u->parent) : NULL)
+        if (u->code == unit) return false;
+    return units_find(f->o.units, f->o.parent) != NULL;
+}
+
+bool flow_is_elsewhere(const struct flow *f, struct rec_id subject, const struct standing *s) {
+    if (s->machine != MACHINE_PROBLEM) return false;
+    bool ours = subject.origin == f->o.unit || roster_holding(f->o.roster, subject.origin);
+    return ours ? is_beside(f, s->owner) : s->owner == f->o.unit;
+}
+
 static bool may(struct flow *f, const struct record *subject, const struct standing *s, const struct move_row *row, uint32_t unit) {
     uint32_t self = f->o.unit;
+    if (flow_is_elsewhere(f, record_id(subject), s)) return false;
     switch (row->by) {
     case BY_DAEMON: return false;
     case BY_RECIPIENT: return unit == self;

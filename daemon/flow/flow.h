@@ -63,6 +63,7 @@ struct standing {
     uint32_t returns, urges, effective, overtaken;
     uint32_t urged_on;               /* yyyymmdd of the daemon's last urge */
     struct rec_id head, report;      /* the last move in effect; the last report */
+    struct rec_id passed;            /* problem: the escalation by which its owner has it; known after a fold only */
     /* the latest progress by as-of date, then stamp; how many there are */
     uint32_t as_of, n_progress;
     uint64_t progress_stamp;
@@ -143,6 +144,13 @@ bool flow_is_recipient(struct flow *flow, const struct record *directive, uint32
 size_t flow_recipients(struct flow *flow, const struct record *directive, const uint32_t **units);
 /* What may be done next with a standing by this unit, as Chinese words with the English name. */
 void flow_legal(struct flow *flow, const struct record *subject, const struct standing *standing, uint32_t unit, char *out, size_t out_size);
+
+/* A problem that is another line's: this unit owned it, and its finder stands below it no more; or its finder came to stand below it, and who
+ * owned it before has ended it or still has it. Nobody here can act on it, is late with it, or hears more of it. */
+bool flow_is_elsewhere(const struct flow *flow, struct rec_id subject, const struct standing *standing);
+/* The parent is another than before: the open problems that this unit had passed up, and that the one before still has, are passed to the
+ * present one. A slice; *at is where it begins and where the next one does. False: that was the last. */
+bool flow_pass_on(struct flow *flow, struct key *at);
 
 /* Red for so many working days that urging has not helped: the issuer is offered to raise the supervision (升级督办). */
 bool flow_offers_upgrade(struct flow *flow, const struct standing *standing);

@@ -81,6 +81,9 @@ struct cached_rollup *rollup_of(struct flow *f, uint16_t kind, struct rec_id sub
 struct key rollup_register_key(uint32_t origin, uint16_t kind, struct rec_id subject);
 bool rollup_store_zero(struct flow *f, struct key key, struct lz_bytes value);   /* a total, its labels kept; false: it is none */
 bool rollup_parse(struct lz_bytes value, bool total, struct cached_rollup *r);
+/* fold.c */
+/* Whoever passed a problem up may pass it to another, in any open state, as long as the one it went to has not passed it on itself. */
+bool move_passes_on(const struct move_row *row, const struct standing *s, uint32_t origin);
 /* deadline.c */
 void deadline_judge(struct flow *f, struct cached_standing *c);
 void due_put(struct flow *f, uint64_t time, enum due_what what, struct rec_id subject, uint32_t unit);

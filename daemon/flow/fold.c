@@ -3,7 +3,7 @@
  * Every move names the move that it follows. The fold walks that order; between moves that could stand in either order the
  * higher tier's comes first (an issuer before a recipient), then the lower code, then the earlier stamp. So every node that
  * holds the same moves sees the same standing, in whatever order they came. */
-#include "flow.h"
+#include "flow_room.h"
 
 static int compare(const struct record *a, const struct record *b) {
     if (a->tier != b->tier) return a->tier < b->tier ? -1 : 1;
@@ -47,20 +47,27 @@ static void note_times(const struct record *m, const struct move_row *row, struc
     }
 }
 
+bool move_passes_on(const struct move_row *row, const struct standing *s, uint32_t origin) {
+    return strcmp(row->name, "escalate") == 0 && origin == s->passed.origin && origin != s->owner && state_open(MACHINE_PROBLEM, s->state);
+}
+
 static bool takes_effect(const struct record *subject, const struct record *m, uint32_t unit, struct standing *s) {
     const struct move *v = &m->of.move;
     const struct move_row *row = move_row((enum machine)s->machine, v->move);
-    if (!row || !(row->from >> s->state & 1) || !allowed(subject, m, s, row->by, unit)) return false;
+    bool on = row && move_passes_on(row, s, m->origin);
+    if (!row || (!on && (!(row->from >> s->state & 1) || !allowed(subject, m, s, row->by, unit)))) return false;
     /* a ruling answers one report: a newer one is not covered by it */
     if (row->needs & NEEDS_REPORT && !rec_id_equal(v->report, s->report)) return false;
     if (strcmp(row->name, "escalate") == 0 && (v->to_unit == 0 || v->to_unit == s->owner)) return false;
+    if (on && v->to_unit == m->origin) return false;              /* passed on, not taken back */
     if (strcmp(row->name, "urge") == 0 && !counts_again(m, s)) return false;
     note_times(m, row, s);
     if (strcmp(row->name, "urge") == 0) s->urges++;
     if (strcmp(row->name, "return") == 0) s->returns++;
     if (strcmp(row->name, "extend") == 0) s->due_ms = v->due_ms;
     if (strcmp(row->name, "assign") == 0) s->handler = v->to_unit;
-    if (strcmp(row->name, "escalate") == 0) { s->owner = v->to_unit; s->handler = 0; }
+    if (strcmp(row->name, "escalate") == 0) { s->owner = v->to_unit; s->handler = 0; s->passed = record_id(m); }
+    if (on) s->since_ms = m->written_ms;                          /* another's turn, whatever the state was called before */
     if (strcmp(row->name, "suspend") == 0) s->due_ms = v->due_ms;
     else if (s->machine == MACHINE_PROBLEM && s->state == PROBLEM_suspended && row->to != STATE_SAME) s->due_ms = 0;   /* the review date is over */
     if (row->to != STATE_SAME) s->state = row->to;

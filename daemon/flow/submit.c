@@ -143,16 +143,20 @@ static enum lz_err check_move(struct flow *f, struct record *d, struct lz_fail *
         return lz_refuse(fail, LZ_too_many, "这一件已有 %zu 次办理动作，接近 %d 次的上限；请办结或撤回后另行下发", n, SUBJECT_MOVES_MAX);
     struct standing s = { 0 };                           /* without memory for it the turn is given up; nothing of it is read as it lies */
     flow_standing(f, d->subject, m->unit, &s);
-    enum lz_err err = who_may(f, &subject, &s, row, m->unit, fail);
+    if (s.owner == f->o.unit && flow_is_elsewhere(f, d->subject, &s))
+        return lz_refuse(fail, LZ_not_allowed, "报告单位 %06u %s 已不在本单位辖区，这个问题随它转由新的上级承办", d->subject.origin, unit_name(f, d->subject.origin));
+    bool on = kind->machine == MACHINE_PROBLEM && s.owner != f->o.unit && s.owner != f->o.parent && fold_again(f, d->subject, 0, &s) &&
+              move_passes_on(row, &s, f->o.unit);
+    enum lz_err err = on ? LZ_ok : who_may(f, &subject, &s, row, m->unit, fail);
     if (err != LZ_ok) return err;
     if (kind->machine == MACHINE_HANDLING && !flow_is_recipient(f, &subject, m->unit))
         return lz_refuse(fail, LZ_unknown_unit, "%06u %s 不是接收单位", m->unit, unit_name(f, m->unit));
-    if (!(row->from >> s.state & 1)) return illegal(f, &subject, &s, m->unit, row->zh, fail);
+    if (!on && !(row->from >> s.state & 1)) return illegal(f, &subject, &s, m->unit, row->zh, fail);
     if (strcmp(row->name, "close") == 0 && kind->machine == MACHINE_HANDLING && s.state == HANDLING_signed && subject.of.directive.answer_wanted)
         return illegal(f, &subject, &s, m->unit, "办结（要求报告后才能办结）", fail);
     err = check_needs(f, m, row, &s, fail);
     if (err != LZ_ok) return err;
-    m->follows = s.head;
+    m->follows = on ? s.passed : s.head;                 /* what its owner did with it is not known where it goes now */
     m->report = row->needs & NEEDS_REPORT ? s.report : (struct rec_id){ 0 };
     d->lane = subject.lane;
     return LZ_ok;

@@ -25,6 +25,7 @@ static void write_start(struct turn *t) {
 
 static void start_is_written(struct turn *t) {
     t->unborn = false;
+    pass_on_check(t);
     load_lineage(t);
     links_load(t);
     for (struct link *l = t->links; l; l = l->next)
@@ -110,7 +111,7 @@ void turn_begin(struct turn *t, struct lz_now now) {
     t->now = now;
     t->in_turn = true;
     bool wrote = t->busy;
-    t->busy = t->resting = t->tried = false;
+    t->busy = t->resting = t->tried = t->passed = false;
     t->turn_records = t->turn_bytes = t->turn_packets = 0;
     t->outbox = arena_alloc_raw(t->arena, OUTBOX_MAX * sizeof *t->outbox);
     t->n_outbox = t->at_outbox = t->outbox_bytes = 0;
@@ -211,6 +212,7 @@ static void forget_turn(struct turn *t) {
     links_load(t);
     walk_load(t);
     if (t->tried) follow_try_all_again(t);
+    if (t->passed) pass_on_check(t);
     repair_undo(t);
     store_abort(t->o.store);
 }
@@ -230,6 +232,7 @@ bool turn_answers_only(struct turn *t) {
 static void write_what_waits(struct turn *t) {
     if (t->unborn) write_start(t);
     follow_try_again(t);
+    pass_on_step(t);
     if (t->walk_active) walk_step(t);
     flow_settle(t->flow);
     follow_write_cursors(t);
@@ -283,7 +286,8 @@ static void sooner(uint64_t *deadline, uint64_t candidate) {
 uint64_t turn_next_deadline(const struct turn *t) {
     uint64_t now = t->now.mono_ms, next = now + LZ_MINUTE_MS;
     if (t->unborn) return now + ROOM_EVERY_MS;
-    if (t->serve_more || t->walk_active || (t->trying && !t->room.full) || t->wants_dial || store_backing_up(t->o.store)) return now;
+    bool slices = t->walk_active || (t->trying && !t->room.full) || !pass_on_waits((struct turn *)(uintptr_t)t);
+    if (t->serve_more || slices || t->wants_dial || store_backing_up(t->o.store)) return now;
     uint64_t due = flow_next_due(t->flow);
     if (due != UINT64_MAX) sooner(&next, due > t->now.wall_ms ? now + (due - t->now.wall_ms) : now);
     if (t->links) sooner(&next, t->tip_at_ms);

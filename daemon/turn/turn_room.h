@@ -118,6 +118,8 @@ struct turn {
     bool wants_dial;
     uint64_t dialled_ms;
     bool walk_active;
+    bool passing, passed;            /* problems to another parent, from pass_at on; passed: in this turn */
+    struct key pass_at;
     bool trying, tried;              /* refused records again, from try_at on; tried: in this turn */
     struct key try_at;
     bool roster_changed;             /* and no commit has followed yet: if its turn is given up, the next one does it */
@@ -205,6 +207,9 @@ void bundle_close(struct turn *t);
 void walk_check(struct turn *t);                /* who needs one: a new child, another subtree, another wish */
 void walk_step(struct turn *t);
 void walk_load(struct turn *t);
+void pass_on_check(struct turn *t);             /* is the parent another than before */
+void pass_on_step(struct turn *t);
+bool pass_on_waits(struct turn *t);
 /* turn.c */
 void turn_post(struct turn *t, uint32_t peer, enum channel channel, struct lz_bytes bytes);
 uint64_t turn_random(struct turn *t, uint64_t below);

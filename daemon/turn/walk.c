@@ -92,3 +92,28 @@ void walk_step(struct turn *t) {
     }
     store_put(t->o.store, TABLE_walk, key_u32(0), key_view(&key));
 }
+
+/* ---- another parent ------------------------------------------------------------------------------------------------------- */
+
+/* Whose child we were when all that was to be passed on to it had been. */
+static struct key parent_key(void) { return key_bytes(lz_bytes_str("parent")); }
+
+void pass_on_check(struct turn *t) {
+    struct lz_bytes v;
+    bool same = store_get(t->o.store, TABLE_meta, parent_key(), &v) && v.len == 4 && lz_get32(v.data) == t->o.parent;
+    t->passing = t->o.parent != 0 && !same;
+    t->pass_at = (struct key){ 0 };
+}
+
+/* First comes what is ours: a store that went back may have passed it on already. */
+bool pass_on_waits(struct turn *t) { return !t->passing || t->room.full || turn_recovering(t); }
+
+void pass_on_step(struct turn *t) {
+    uint8_t code[4];
+    if (pass_on_waits(t)) return;
+    t->passed = true;
+    t->passing = flow_pass_on(t->flow, &t->pass_at);
+    if (t->passing) return;
+    lz_put32(code, t->o.parent);
+    store_put(t->o.store, TABLE_meta, parent_key(), lz_bytes_of(code, sizeof code));
+}

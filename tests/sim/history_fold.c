@@ -101,9 +101,13 @@ static bool by_daemon(const struct entry *m) { return m->author.len == 9 && memc
 
 static bool takes_effect(const struct entry *subject, const struct entry *m, enum life life, uint32_t unit, struct folded *s) {
     const struct step *step = step_of(life, m->move);
-    if (!step || !(step->from >> s->state & 1) || !may_move(subject, m, s, step->by, unit)) return false;
+    if (!step) return false;
+    /* a unit that has another parent now takes its escalation from the one before */
+    bool again = m->move == ESCALATE && s->owner != m->origin && s->escalated_by == m->origin && state_is_open(life, s->state);
+    if (!again && (!(step->from >> s->state & 1) || !may_move(subject, m, s, step->by, unit))) return false;
     if (step->with & WITH_REPORT && memcmp(m->report, s->report, HISTORY_ID) != 0) return false;
     if (m->move == ESCALATE && (m->to_unit == 0 || m->to_unit == s->owner)) return false;
+    if (again && m->to_unit == m->origin) return false;
     if (m->move == URGE) {                               /* a daemon urges once a day, however often a restored one wrote it */
         if (by_daemon(m) && day_of(m->written_ms) == s->urged_on) return false;
         if (by_daemon(m)) s->urged_on = day_of(m->written_ms);
@@ -112,7 +116,7 @@ static bool takes_effect(const struct entry *subject, const struct entry *m, enu
     if (m->move == 5) s->returns++;
     if (m->move == 4 && life == LIFE_HANDLING) memcpy(s->report, m->id, HISTORY_ID);
     if (m->move == ASSIGN) s->handler = m->to_unit;
-    if (m->move == ESCALATE) { s->owner = m->to_unit; s->handler = 0; }
+    if (m->move == ESCALATE) { s->owner = m->to_unit; s->handler = 0; s->escalated_by = m->origin; }
     if (step->to != SAME) s->state = step->to;
     s->effective++;
     return true;

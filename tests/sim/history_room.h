@@ -109,7 +109,7 @@ static inline bool id_none(const uint8_t id[HISTORY_ID]) { static const uint8_t 
 /* ---- fold.c ---- */
 struct folded {
     int32_t state;
-    uint32_t owner, handler, returns, urges, urged_on, effective, deliveries, n_progress, as_of;
+    uint32_t owner, escalated_by, handler, returns, urges, urged_on, effective, deliveries, n_progress, as_of;
     int64_t numerator, denominator;
     uint64_t progress_stamp;
     uint8_t report[HISTORY_ID];

@@ -1002,6 +1002,111 @@ static void assign(struct world *w) {
     heal_and_check(w);
 }
 
+static void expect_whole(struct world *w, uint32_t unit);
+
+static void enrolled_at(struct world *w, uint32_t parent, uint32_t child) {
+    struct node *n = node_of(w, parent);
+    shape_roster_put(w, n, node_of(w, child));
+    node_begin(w, n);
+    turn_child_added(n->turn, child);
+    expect(w, node_finish(w, n), "the turn of %u", parent);
+}
+
+/* A county goes to another city: the old one removes it, the province learns of it, it starts with its new configuration, and the new one
+ * enrols it. */
+static void goes_to(struct world *w, uint32_t unit, uint32_t parent) {
+    struct node *n = node_of(w, unit), *old = node_of(w, n->parent);
+    roster_remove(old->roster, unit);
+    node_begin(w, old);
+    turn_child_removed(old->turn, unit);
+    expect(w, node_finish(w, old), "the turn of %u", old->code);
+    n->parent = parent;
+    n->up_index = node_of(w, parent)->index;
+    enrolled_at(w, P, old->code);
+    enrolled_at(w, P, parent);
+    node_down(w, n, 200);
+    enrolled_at(w, parent, unit);
+    run_for(w, 20 * SECOND);
+    expect(w, state_at(w, parent, unit) == LINK_live && state_at(w, unit, parent) == LINK_live, "%u is not in sync with %u", unit, parent);
+}
+
+static struct rec_id escalated(struct world *w, uint32_t unit) {
+    struct rec_id id = problem(w, unit);
+    run_for(w, SECOND);
+    act(w, unit, id, "escalate", 0);
+    run_for(w, 2 * SECOND);
+    return id;
+}
+
+static void expect_owner(struct world *w, uint32_t at, struct rec_id id, uint32_t owner, uint8_t state) {
+    struct standing s = standing_at(w, at, id, 0);
+    expect(w, s.owner == owner && s.state == state, "at %u it is %s of %u, not %s of %u", at, state_name(MACHINE_PROBLEM, s.state), s.owner,
+           state_name(MACHINE_PROBLEM, state), owner);
+}
+
+static bool elsewhere_at(struct world *w, uint32_t unit, struct rec_id id) {
+    struct standing s;
+    struct flow *f = look(w, unit);
+    bool elsewhere = f && flow_standing(f, id, 0, &s) && flow_is_elsewhere(f, id, &s);
+    if (f) look_away(w, unit);
+    return elsewhere;
+}
+
+static enum lz_err may_act(struct world *w, uint32_t unit, struct rec_id id, const char *name) {
+    struct record d = { .kind = KIND_move, .subject = id };
+    struct rec_id move;
+    d.of.move = (struct move){ .move = move_by_name(MACHINE_PROBLEM, name)->number, .text = lz_bytes_str("说明") };
+    return node_submit(w, node_of(w, unit), &d, &move);
+}
+
+/* The open problems of a county that goes to another city go with it, wherever the old one had got with them; what the province has stays
+ * with the province, what is ended is ended, and the old city is late with none of it. Then the county comes back. */
+static void problems_go_along(struct world *w) {
+    w->tip_idle_ms = MINUTE;
+    whole_tree(w);
+    struct rec_id fresh = problem(w, K12), sent = escalated(w, K12), taken = escalated(w, K12), checked = escalated(w, K12), above = escalated(w, K12),
+                  ended = escalated(w, K12);
+    static const char *const steps[] = { "accept", "handle", "feedback", "verify", "close" };
+    act(w, C1, taken, "accept", 0);
+    for (int i = 0; i < 4; i++) act(w, C1, checked, steps[i], 0);
+    for (int i = 0; i < 5; i++) act(w, C1, ended, steps[i], 0);
+    act(w, C1, above, "escalate", 0);
+    run_for(w, 5 * SECOND);
+    expect_owner(w, K12, checked, C1, PROBLEM_verified);
+    expect_owner(w, P, above, P, PROBLEM_escalated);
+    goes_to(w, K12, C2);
+    const struct rec_id go[] = { sent, taken, checked };
+    for (size_t i = 0; i < LZ_COUNT(go); i++) {
+        expect_owner(w, K12, go[i], C2, PROBLEM_escalated);
+        expect_owner(w, C2, go[i], C2, PROBLEM_escalated);
+        expect(w, !elsewhere_at(w, C2, go[i]) && elsewhere_at(w, C1, go[i]), "problem %zu is not the new city's alone", i);
+        enum lz_err err = may_act(w, C1, go[i], i ? "escalate" : "accept");
+        expect(w, err == LZ_not_allowed, "the old city may still act on problem %zu: %s", i, lz_err_name(err));
+        size_t n = moves_at(w, K12, go[i], 0, "escalate", K12).n;
+        expect(w, n == 2, "problem %zu was passed up %zu times", i, n);
+    }
+    expect_owner(w, C2, fresh, K12, PROBLEM_reported);
+    expect_owner(w, K12, ended, C1, PROBLEM_closed);
+    expect(w, elsewhere_at(w, C2, ended), "what the old city has ended is open for the new one");
+    act(w, C2, taken, "accept", 0);
+    act(w, P, above, "accept", 0);
+    run_for(w, 5 * SECOND);
+    expect_owner(w, K12, taken, C2, PROBLEM_accepted);
+    expect_owner(w, K12, above, P, PROBLEM_accepted);
+    run_for(w, 5 * LZ_DAY_MS);
+    for (size_t i = 0; i < LZ_COUNT(go); i++)
+        expect(w, moves_at(w, C1, go[i], 0, "escalate", C1).n == 0 && standing_at(w, C1, go[i], 0).colour != COLOUR_RED, "the old city is late with %zu", i);
+    expect(w, moves_at(w, C2, sent, 0, "escalate", C2).n == 1, "the new city was not late with what it had not accepted");
+    expect_owner(w, P, sent, P, PROBLEM_escalated);
+    goes_to(w, K12, C1);
+    expect_owner(w, C1, taken, C1, PROBLEM_escalated);
+    expect_owner(w, K12, taken, C1, PROBLEM_escalated);
+    expect(w, elsewhere_at(w, C2, taken) && !elsewhere_at(w, C1, taken), "it has not come back with the county");
+    expect_owner(w, K12, sent, P, PROBLEM_escalated);
+    static const uint32_t units[] = { P, C1, C2, K12 };
+    for (size_t i = 0; i < LZ_COUNT(units); i++) expect_whole(w, units[i]);
+}
+
 static uint64_t wall(const struct world *w, uint32_t unit) { return node_now(w, node_of((struct world *)(uintptr_t)w, unit)).wall_ms; }
 static void run_to_wall(struct world *w, uint32_t unit, uint64_t wall_ms) { if (wall_ms > wall(w, unit)) run_for(w, wall_ms - wall(w, unit)); }
 
@@ -1341,8 +1446,6 @@ static void evidence_ends(struct world *w) {
     run_for(w, 5 * SECOND);
     expect(w, state_at(w, C1, K12) == LINK_live, "the sibling's link does not go on");
 }
-
-static void expect_whole(struct world *w, uint32_t unit);
 
 /* As an older program left a record that a neighbour brought: held, noted as of an unknown kind, and without effect. */
 static void carried_by(struct world *w, uint32_t at, uint32_t by, struct rec_id id) {
@@ -1992,6 +2095,7 @@ static const struct scenario scenarios[] = {
     { "wrong_hello", wrong_hello, false },
     { "deadline_escalates", deadline_escalates, false },
     { "deadline_urges", deadline_urges, false },
+    { "problems_go_along", problems_go_along, false },
     { "dark_week", dark_week, false },
     { "rot_in_values", rot_in_values, false },
     { "rot_in_keys", rot_in_keys, false },

@@ -124,6 +124,44 @@ static void lead_to(struct story *s, enum machine machine, uint8_t state) {
     cr_assert_eq(s->now.state, state);
 }
 
+/* From each open state whoever passed a problem up may pass it to another: not to itself, not to the same, not when that one has passed it on. */
+Test(fold, an_escalation_is_passed_on_and_not_taken_back) {
+    static struct story s;
+    const struct move_row *escalate = move_by_name(MACHINE_PROBLEM, "escalate");
+    const uint32_t other = 410900;
+    size_t open = 0;
+    for (uint8_t state = PROBLEM_reported; state <= PROBLEM_closed; state++) {
+        for (int to = 0; to < 4; to++) {
+            story_begin(&s, MACHINE_PROBLEM);
+            act(&s, "escalate");
+            struct rec_id passed = s.now.head;
+            static const char *const ways[STATES_MAX][6] = {
+                [PROBLEM_accepted] = { "accept" }, [PROBLEM_rejected] = { "reject" }, [PROBLEM_merged] = { "accept", "merge" },
+                [PROBLEM_assigned] = { "accept", "assign" }, [PROBLEM_handling] = { "accept", "handle" },
+                [PROBLEM_feedback] = { "accept", "handle", "feedback" },
+                [PROBLEM_verified] = { "accept", "handle", "feedback", "verify" }, [PROBLEM_returned] = { "accept", "handle", "feedback", "return" },
+                [PROBLEM_referred] = { "accept", "refer" }, [PROBLEM_suspended] = { "accept", "suspend" },
+                [PROBLEM_closed] = { "accept", "handle", "feedback", "verify", "close" },
+            };
+            for (int i = 0; i < 6 && ways[state][i]; i++) act(&s, ways[state][i]);
+            if (to == 3) act(&s, "escalate");                /* by the city, where it may; else the county's own is the last */
+            bool higher = to == 3 && s.now.owner == ABOVE, may = to == 0 && state_open(MACHINE_PROBLEM, s.now.state);
+            struct record *on = tell(&s, escalate, RECIPIENT);
+            on->of.move.to_unit = to == 1 ? RECIPIENT : to == 2 ? ISSUER : other;
+            on->of.move.follows = passed;
+            uint32_t owner = s.now.owner;
+            fold(&s);
+            cr_assert_eq(s.trace[s.n - 1], may ? 1 : 2, "from %s, case %d", state_name(MACHINE_PROBLEM, state), to);
+            cr_assert_eq(s.now.owner, may ? other : owner);
+            cr_assert(!may || (s.now.state == PROBLEM_escalated && s.now.since_ms == on->written_ms && s.now.due_ms == 0));
+            cr_assert(to != 3 || higher);
+            open += may;
+            if (to == 2 && !(escalate->from >> state & 1)) break;            /* the city could not pass it on */
+        }
+    }
+    cr_assert_geq(open, 8);
+}
+
 Test(fold, of_every_move_from_every_state) {
     static struct story s;
     size_t legal = 0, illegal = 0;
