@@ -67,6 +67,13 @@ static bool free_list(struct pages *p, uint64_t at, const uint8_t *value, uint64
     return true;
 }
 
+/* A table whose name rotted would not be found, and a new and empty one made in its place. */
+static bool is_table(struct lz_bytes name) {
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (lz_bytes_equal(name, lz_bytes_str(table_name((enum table)i)))) return true;
+    return false;
+}
+
 /* One entry of a leaf; *good: its key is what was written. */
 static bool entry(struct pages *p, uint64_t at, const uint8_t *node, uint64_t room, bool is_free, bool is_main, struct tree *seen,
                   struct span *key, bool *good) {
@@ -89,7 +96,7 @@ static bool entry(struct pages *p, uint64_t at, const uint8_t *node, uint64_t ro
     *good = is_free || is_main || bears_out(key->first, value, len);
     if (is_free) return free_list(p, at, value, len);
     if (!is_main) return true;
-    if (!(flags & SUB) || len != DB_BYTES) return wrong(p, at, "a table");
+    if (!(flags & SUB) || len != DB_BYTES || !is_table(key->first)) return wrong(p, at, "a table");
     return walk(p, value, false, false);
 }
 
