@@ -184,15 +184,30 @@ static void touch_waiting(struct flow *f, struct rec_id subject) {
     }
 }
 
+/* Two may have one number: the second was issued while the first was missing from a store that went back. A person has to change one. */
+static void take_number(struct flow *f, const struct record *r) {
+    const struct directive *d = &r->of.directive;
+    struct key key = key_number(r->origin, d->year, r->kind, d->serial);
+    struct rec_id id = record_id(r), by;
+    struct lz_bytes v;
+    uint8_t bytes[REC_ID_BYTES];
+    if (d->serial == 0) return;
+    if (store_get(f->o.store, TABLE_number, key, &v) && v.len == REC_ID_BYTES && !rec_id_equal(by = rec_id_get(v.data), id)) {
+        char one[REC_ID_TEXT], two[REC_ID_TEXT];
+        rec_id_print_short(by, one);
+        rec_id_print_short(id, two);
+        lz_log(LZ_WARN, "number.used_twice kind=%u year=%u serial=%u one=%s two=%s", (unsigned)r->kind, (unsigned)d->year, (unsigned)d->serial, one, two);
+    }
+    rec_id_put(id, bytes);
+    store_put(f->o.store, TABLE_number, key, lz_bytes_of(bytes, sizeof bytes));
+}
+
 static void on_directive(struct flow *f, const struct record *r) {
     struct rec_id id = record_id(r);
     struct cached_subject *s = subject_of(f, id);          /* it may have been looked for before it came */
     if (s && !s->here) return;
     if (r->origin == f->o.unit) {
-        const struct directive *d = &r->of.directive;
-        uint8_t bytes[REC_ID_BYTES];
-        rec_id_put(id, bytes);
-        if (d->serial) store_put(f->o.store, TABLE_number, key_number(r->origin, d->year, r->kind, d->serial), lz_bytes_of(bytes, sizeof bytes));
+        take_number(f, r);
         /* the issuer watches over every recipient, those too that have never answered */
         const uint32_t *units;
         size_t n = flow_recipients(f, r, &units);
