@@ -114,6 +114,9 @@ static void owe_child(struct turn *t, const struct record *r) {
     l->owes = true;
 }
 
+/* A move of what only a newer program knows is held, and takes its effect with that. */
+static bool subject_known(const struct record *r) { return r->kind != KIND_move || kind_row(r->subject.kind); }
+
 void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum land land) {
     struct record r;
     struct lz_fail fail = { 0 };
@@ -123,12 +126,15 @@ void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum
     if (err != LZ_ok && err != LZ_unknown_kind) { put_aside(t, l, &r, err, fail.text); return; }
     if (!may_say(t, l, &r, land)) { put_aside(t, l, &r, LZ_foreign_origin, "对方无权传送这条记录"); return; }
     if (err == LZ_unknown_kind) {
-        if (flow_carry(t->flow, &r) == LZ_ok) put_aside(t, l, &r, err, fail.text);
+        if (flow_carry(t->flow, &r) != LZ_ok) return;
+        put_aside(t, l, &r, err, fail.text);
+        if (land == LAND_RECLAIM && l->is_parent && r.origin != t->o.unit) owe_child(t, &r);
         return;
     }
     err = flow_land(t->flow, &r, land);
     if (err == LZ_ok) {
         t->counters.records++;
+        if (!subject_known(&r)) put_aside(t, l, &r, LZ_unknown_kind, "本版本还不认识它所办理的事项");
         if (land == LAND_RECLAIM && l->is_parent && r.origin != t->o.unit) owe_child(t, &r);
         return;
     }
@@ -244,9 +250,11 @@ static bool may_be_better_now(struct lz_bytes reason) {
     return false;
 }
 
-/* What is carried was let in when it came, and may have come as a reclaim. */
+/* What is carried was let in when it came, maybe as a reclaim, or by a neighbour that is none any more: it is held, and takes its effect. */
 static bool might_say(struct turn *t, const struct link *l, const struct record *r, struct lz_bytes reason) {
-    return may_say(t, l, r, LAND_PEER) || (is_reason(reason, LZ_unknown_kind) && may_say(t, l, r, LAND_RECLAIM));
+    struct stored stored;
+    if (is_reason(reason, LZ_unknown_kind) && store_record_get(t->o.store, key_of(r), &stored) && lz_bytes_equal(stored.envelope, r->envelope)) return true;
+    return l && may_say(t, l, r, LAND_PEER);
 }
 
 /* Not all that was refused was kept, and our cursors have passed it: read from the start, the neighbour's feeds bring it once more. */
@@ -260,10 +268,11 @@ static void read_again(struct link *l) {
 
 static void taken_now(struct turn *t, struct link *l, struct key key, bool all_kept) {
     store_delete(t->o.store, TABLE_refused, key);
-    l->refused_counted = false;
-    if (!all_kept) read_again(l);
+    if (l) l->refused_counted = false;
+    if (l && !all_kept) read_again(l);
 }
 
+/* l: NULL when whoever brought it is no neighbour any more. */
 static void try_row(struct turn *t, struct link *l, struct key key, struct lz_bytes v) {
     size_t n = v.len >= 10 ? lz_get16(v.data + 8) : 0;
     if (v.len < 10 + n || !may_be_better_now(lz_bytes_of(v.data + 10, n))) return;
@@ -272,15 +281,15 @@ static void try_row(struct turn *t, struct link *l, struct key key, struct lz_by
     struct lz_bytes reason = lz_bytes_of(copy, n), envelope = lz_bytes_of(copy + n, v.len - 10 - n);
     bool foreign = is_reason(reason, LZ_foreign_origin);
     if (envelope.len == 0) {                             /* there was no room for more than its name */
-        const struct child *holder = key.len >= 8 ? roster_holding(t->o.roster, lz_get32(key.b + 4)) : NULL;
+        const struct child *holder = l && key.len >= 8 ? roster_holding(t->o.roster, lz_get32(key.b + 4)) : NULL;
         if (foreign && holder && holder->code == l->code) taken_now(t, l, key, false);
         return;
     }
     struct record r;
-    if (record_decode(t->arena, envelope, &r, NULL) != LZ_ok || !might_say(t, l, &r, reason)) return;
-    bool all_kept = !foreign || !keeps_no_more(t, l);
+    if (record_decode(t->arena, envelope, &r, NULL) != LZ_ok || !subject_known(&r) || !might_say(t, l, &r, reason)) return;
+    bool all_kept = !foreign || !l || !keeps_no_more(t, l);
     enum lz_err err = flow_adopt(t->flow, &r);
-    lz_log(LZ_INFO, "record.taken_now peer=%06u origin=%06u kind=%u result=%s", l->code, r.origin, r.kind, lz_err_name(err));
+    lz_log(LZ_INFO, "record.taken_now peer=%06u origin=%06u kind=%u result=%s", lz_get32(key.b), r.origin, r.kind, lz_err_name(err));
     if (err == LZ_ok) taken_now(t, l, key, all_kept);
 }
 
@@ -299,6 +308,6 @@ void follow_try_again(struct turn *t) {
         t->trying = store_seek(t->o.store, TABLE_refused, &t->try_at, &v);
         if (!t->trying) return;
         struct link *l = link_find(t, lz_get32(t->try_at.b));
-        if (l && !l->gone) try_row(t, l, t->try_at, v);
+        try_row(t, l && !l->gone ? l : NULL, t->try_at, v);
     }
 }
