@@ -163,7 +163,7 @@ static bool feed(struct turn *t, struct bundle_session *s, enum packet_type type
     bool live = link_has_network(t, l), greeted = l->greeted;
     if (live && !epoch_equal(l->epoch, s->of.in.reader.header.epoch)) return false;
     struct epoch was = l->epoch;
-    uint64_t hello_sent_ms = l->hello_sent_ms, reclaim_asked_ms = l->reclaim_asked_ms;
+    uint64_t hello_sent_ms = l->hello_sent_ms, reclaim_next_ms = l->reclaim_next_ms;
     uint32_t hello_tries = l->hello_tries;
     if (!live) t->mute = l->code;
     if (!live && s->of.in.greeted) l->greeted = true;
@@ -172,7 +172,7 @@ static bool feed(struct turn *t, struct bundle_session *s, enum packet_type type
     if (!live) {                                                 /* a session of another run is over; nothing was said */
         l->greeted = greeted && epoch_equal(was, s->of.in.reader.header.epoch);
         l->hello_sent_ms = hello_sent_ms;
-        l->reclaim_asked_ms = reclaim_asked_ms;
+        l->reclaim_next_ms = reclaim_next_ms;
         l->hello_tries = hello_tries;
     }
     t->mute = 0;

@@ -339,7 +339,7 @@ void link_on_hello(struct turn *t, struct link *l, struct lz_bytes body) {
     l->unheard_ms = 0;
     if (l->is_parent) { take_wish(t, &h); t->dial_rounds = 0; }
     if (!h.reply) link_say_hello(t, l, true);
-    l->reclaim_asked_ms = 0;
+    l->reclaim_next_ms = 0;
     if (l->reclaim) reclaim_ask_peer(t, l);
     t->tip_at_ms = t->now.mono_ms;                                /* both sides prove their state at once */
     lz_log(LZ_INFO, "link.hello peer=%06u reply=%d software=%s", l->code, h.reply, l->software);
@@ -434,7 +434,7 @@ void links_tick(struct turn *t) {
         if (l->gone) continue;
         if (l->is_parent) dial_next(t, l);
         if (!l->greeted && l->connected && !l->diverged) link_say_hello(t, l, false);
-        if (l->reclaim && l->greeted && t->now.mono_ms >= l->reclaim_asked_ms + 1000) reclaim_ask_peer(t, l);
+        if (l->reclaim && l->greeted && t->now.mono_ms >= l->reclaim_next_ms) reclaim_ask_peer(t, l);
         /* its word that it has taken all back may have been lost with a turn: ask by saying once more that we wait */
         if (l->owes && l->greeted && t->now.mono_ms >= l->hello_sent_ms + OWES_AGAIN_MS) link_say_hello(t, l, false);
     }

@@ -49,7 +49,7 @@ void reclaim_open_all(struct turn *t, const struct link *by, const char *why) {
         bundle_reclaim_opened(t, l);
         l->reclaim_passed = false;
         l->reclaim_after = (struct key){ 0 };
-        l->reclaim_asked_ms = 0;
+        l->reclaim_next_ms = 0;
         row_put(t, l);
     }
     if (!any) return;
@@ -60,8 +60,8 @@ void reclaim_open_all(struct turn *t, const struct link *by, const char *why) {
 }
 
 void reclaim_ask_peer(struct turn *t, struct link *l) {
-    if (!l->greeted || (l->reclaim_asked_ms && t->now.mono_ms < l->reclaim_asked_ms + 1000)) return;
-    l->reclaim_asked_ms = t->now.mono_ms ? t->now.mono_ms : 1;
+    if (!l->greeted || t->now.mono_ms < l->reclaim_next_ms) return;
+    l->reclaim_next_ms = t->now.mono_ms + RECLAIM_WAIT_MS;
     struct reclaim_ask ask = { store_epoch(t->o.store), l->epoch, key_view(&l->reclaim_after) };
     struct lz_bytes packet;
     if (reclaim_ask_encode(t->arena, &ask, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
@@ -160,7 +160,7 @@ static void take_answer(struct turn *t, struct link *l, const struct reclaim_ans
     if (!a.ended && (a.next.len == 0 || lz_bytes_compare(key_view(&next), key_view(&l->reclaim_after)) <= 0)) { t->counters.bad_packets++; return; }
     for (size_t i = 0; i < a.n_envelopes; i++) follow_apply(t, l, a.envelopes[i], LAND_RECLAIM);
     if (a.n_envelopes) lz_log(LZ_INFO, "reclaim.got peer=%06u records=%zu", l->code, a.n_envelopes);
-    l->reclaim_asked_ms = 0;
+    l->reclaim_next_ms = 0;
     if (!a.ended) {
         l->reclaim_after = key_bytes(a.next);
         row_put(t, l);
@@ -169,8 +169,10 @@ static void take_answer(struct turn *t, struct link *l, const struct reclaim_ans
     }
     l->reclaim_passed = t->answered = true;
     if (a.final) { close_row(t, l); return; }
-    l->reclaim_after = (struct key){ 0 };               /* the answerer has not all of its own yet: asked again, later */
-    l->reclaim_asked_ms = t->now.mono_ms ? t->now.mono_ms : 1;
+    /* the answerer has not all of its own yet, maybe for weeks: asked again when it greets, for it does when it has; seldom before, for
+     * it answers with everything */
+    l->reclaim_after = (struct key){ 0 };
+    l->reclaim_next_ms = t->now.mono_ms + RECLAIM_AGAIN_MS;
     row_put(t, l);
 }
 

@@ -294,9 +294,9 @@ uint64_t turn_next_deadline(const struct turn *t) {
     sooner(&next, repair_next(t));
     for (const struct link *l = t->links; l; l = l->next) {
         if (l->gone) continue;
-        if (!l->greeted && l->connected) sooner(&next, l->hello_sent_ms + t->o.hello_ms);
+        if (!l->greeted && l->connected && !l->diverged) sooner(&next, l->hello_sent_ms + t->o.hello_ms);
         if (l->is_parent && !l->greeted && t->o.n_parent_endpoints > 0) sooner(&next, now + 1000);
-        if (l->reclaim && l->greeted) sooner(&next, l->reclaim_asked_ms + 1000);
+        if (l->reclaim && l->greeted) sooner(&next, l->reclaim_next_ms);
         if (l->owes && l->greeted) sooner(&next, l->hello_sent_ms + OWES_AGAIN_MS);
         if (l->greeted && l->state != LINK_stalled) sooner(&next, l->heard_ms + 2 * (uint64_t)l->tip_next_ms + 2000);
     }

@@ -50,7 +50,7 @@ struct link {
     /* reclaim, mirrored from the store */
     bool reclaim, reclaim_passed, owes;
     struct key reclaim_after;
-    uint64_t reclaim_asked_ms;
+    uint64_t reclaim_next_ms;        /* when it is asked again */
     uint64_t repaired_ms;            /* when we last looked for what the peer has damaged */
     bool repair_asked;               /* it owes us an answer on what we have damaged */
     /* what costs us more to answer than the peer to ask */
@@ -71,7 +71,7 @@ struct link {
 };
 /* How often a neighbour may say what is dear to answer: BURST at once, then one in EVERY ms. Whoever needs an answer asks again. */
 enum { HELLO_EVERY_MS = 200, HELLO_BURST = 32, CLAIM_EVERY_MS = 20000, CLAIM_BURST = 3, RECLAIMS_A_TURN = 2, FETCH_WAIT_MS = 500, FETCH_WAIT_MAX_MS = 8000 };
-enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000, CLAIM_WAIT_MS = 10000, TRY_SLICE = 512 };
+enum { OUTBOX_MAX = 8192, OWES_AGAIN_MS = 10000, RECLAIM_WAIT_MS = 1000, RECLAIM_AGAIN_MS = 10000, CLAIM_WAIT_MS = 10000, TRY_SLICE = 512 };
 /* A whole record found under a key that it does not have. */
 struct astray {
     struct key key;
