@@ -186,6 +186,15 @@ void store_fail(struct store *s, int rc, const char *what) {
     lz_log(LZ_ERROR, "store.failed what=%s error=%s", what, mdb_strerror(rc));
 }
 
+static bool strikes(struct store *s, enum store_point point) {
+    return s->faults && s->faults->happens(s->faults->context, point);
+}
+
+/* A write that a test makes fail, as LMDB would tell it. */
+static int put_strikes(struct store *s) {
+    return strikes(s, STORE_PUT_IO) ? EIO : strikes(s, STORE_PUT_FULL) ? MDB_MAP_FULL : 0;
+}
+
 bool store_ready(struct store *s) {
     if (s->failed != LZ_ok) return false;
     if (s->txn) return true;
@@ -229,10 +238,6 @@ static bool disk_is_full(const struct store *s) {
     struct statvfs fs;
     if (fstatvfs(s->dir_fd, &fs) != 0) return false;
     return (uint64_t)fs.f_bavail * fs.f_frsize <= (s->reserve_bytes > 1 << 20 ? s->reserve_bytes : 1 << 20);
-}
-
-static bool strikes(struct store *s, enum store_point point) {
-    return s->faults && s->faults->happens(s->faults->context, point);
 }
 
 enum lz_err store_commit(struct store *s) {
@@ -312,7 +317,8 @@ bool store_get(struct store *s, enum table table, struct key key, struct lz_byte
 uint8_t *store_reserve(struct store *s, enum table table, const struct key *key, size_t len, bool only_new, bool *exists, struct lz_bytes *old) {
     if (!store_ready(s)) return NULL;
     MDB_val k = val(key), v = { CRC_BYTES + len, NULL };
-    int rc = mdb_put(s->txn, s->dbi[table], &k, &v, MDB_RESERVE | (only_new ? MDB_NOOVERWRITE : 0u));
+    int rc = put_strikes(s);
+    if (rc == 0) rc = mdb_put(s->txn, s->dbi[table], &k, &v, MDB_RESERVE | (only_new ? MDB_NOOVERWRITE : 0u));
     if (rc == MDB_KEYEXIST) {                            /* only_new: no other put says so */
         *exists = true;
         if (!open_value(s, table, key, v, old)) *old = (struct lz_bytes){ 0 };
@@ -338,7 +344,8 @@ void store_put(struct store *s, enum table table, struct key key, struct lz_byte
 void store_delete(struct store *s, enum table table, struct key key) {
     if (!store_ready(s)) return;
     MDB_val k = val(&key);
-    int rc = mdb_del(s->txn, s->dbi[table], &k, NULL);
+    int rc = put_strikes(s);
+    if (rc == 0) rc = mdb_del(s->txn, s->dbi[table], &k, NULL);
     if (rc == 0) { s->written = true; backup_note(s, table, &key); }
     else if (rc != MDB_NOTFOUND) store_fail(s, rc, "delete");
 }

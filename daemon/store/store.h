@@ -16,8 +16,8 @@ enum table {
 };
 const char *table_name(enum table table);
 
-/* Where a test may make a process die, or a write fail: asked at each point; true: it happens. */
-enum store_point { STORE_BEFORE_COMMIT, STORE_AFTER_COMMIT, STORE_FULL };
+/* Where a test may make a process die, or a write fail (the disk's error, no room): asked at each point; true: it happens. */
+enum store_point { STORE_BEFORE_COMMIT, STORE_AFTER_COMMIT, STORE_FULL, STORE_PUT_IO, STORE_PUT_FULL };
 struct store_faults {
     bool (*happens)(void *context, enum store_point point);
     void *context;

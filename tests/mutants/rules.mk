@@ -11,7 +11,7 @@ $(BUILD)/mutants/%.o: tests/unit/%.c $(LIB)
 	$(V)$(CC) $(CFLAGS) -c -o $@ $<
 
 .PHONY: mutants
-mutants: $(LIB) $(MUTANT_OBJS) ## plant the bugs of tests/mutants/list; each must be found [N="7 12"]
+mutants: $(LIB) $(BUILD)/n1/n1.o $(MUTANT_OBJS) ## plant the bugs of tests/mutants/list; each must be found [N="7 12"]
 	@echo '$(CC) $(filter-out -MMD -MP,$(CFLAGS))' >$(BUILD)/mutants/cc
 	@echo '$(LIBS)' >$(BUILD)/mutants/libs
 	@tests/mutants/run $(BUILD) $(N)

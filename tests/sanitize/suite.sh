@@ -33,7 +33,7 @@ sanitize() {
         passed=0 failed=0
         sanitized_check sanitize/control 60 tests/sanitize/t_control "$BUILD" overflow leak beyond freed
         sanitized_units test_store test_turn test_ctl
-        for mix in crash restore all; do sanitized_check "sanitize/sim-$mix" 60 "$BUILD/sim" -n 30 -m $mix; done
+        for mix in crash,disk,net,clock,load crash,net,clock,restore,destroy all; do sanitized_check "sanitize/sim-$mix" 60 "$BUILD/sim" -n 30 -m $mix; done
         for t in t_receipts t_lost_store; do sanitized_check "sanitize/$t" 60 "tests/system/$t" "$BUILD"; done
         echo "$passed $failed" >"$out/sanitize.count"
     )
@@ -48,8 +48,8 @@ asan() {
     sanitized_check asan/control 60 tests/sanitize/t_control "$BUILD" overflow leak beyond freed
     local mix t hold
     for t in tests/unit/*.c; do sanitized_units "$(basename "$t" .c)"; done
-    for mix in crash restore all; do sanitized_check "asan/sim-$mix" 600 "$BUILD/sim" -n 100 -m $mix; done
-    sanitized_check asan/sim-mended 600 "$BUILD/sim" -n 40 -d -m all
+    for mix in crash,disk,net,clock,load crash,net,clock,restore,destroy all; do sanitized_check "asan/sim-$mix" 600 "$BUILD/sim" -n 100 -m $mix; done
+    sanitized_check asan/sim-mended 600 "$BUILD/sim" -n 40 -d
     sanitized_check asan/sim-bits 600 "$BUILD/sim" -b -n 150
     sanitized_check asan/sim-scenarios 600 "$BUILD/sim" -s all
     for t in tests/system/t_* tests/hostile/t_*; do

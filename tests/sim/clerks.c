@@ -1,6 +1,7 @@
 /* clerks: what people submit, and what they were told. */
-#include "world.h"
+#include <stdio.h>
 #include <stdlib.h>
+#include "plan.h"
 
 static void tell(struct world *w, const struct record *r) {
     if (w->n_told == w->max_told) {
@@ -9,7 +10,8 @@ static void tell(struct world *w, const struct record *r) {
         LZ_ASSERT(w->told);
     }
     struct told *t = &w->told[w->n_told++];
-    *t = (struct told){ .id = record_id(r), .len = r->envelope.len, .subject = r->subject, .n_targets = r->n_targets, .target_all = r->target_all };
+    *t = (struct told){ .id = record_id(r), .len = r->envelope.len, .subject = r->subject, .n_targets = r->n_targets, .target_all = r->target_all,
+                        .event = w->event };
     t->envelope = malloc(t->len);
     t->targets = malloc((t->n_targets + 1) * sizeof *t->targets);
     LZ_ASSERT(t->envelope && t->targets);
@@ -26,8 +28,8 @@ static enum lz_err serve(struct node *n, struct record *draft, const uint8_t req
     struct lz_bytes known, asked = lz_bytes_of(request, 16);
     struct key kept = key_ask(asked, 0xFFFF);
     if (store_get(n->store, TABLE_ask, kept, &known) && known.len == REC_ID_BYTES) { *id = rec_id_get(known.data); return LZ_ok; }
-    enum lz_err err = turn_may_submit(n->turn, LANE_ROUTINE, &fail);
-    if (err == LZ_ok) err = flow_submit(turn_flow(n->turn), draft, lz_bytes_str("clerk"), asked, 0, id, &fail);
+    enum lz_err err = n->program->turn_may_submit(n->turn, LANE_ROUTINE, &fail);
+    if (err == LZ_ok) err = n->program->flow_submit(n->program->turn_flow(n->turn), draft, lz_bytes_str("clerk"), asked, 0, id, &fail);
     uint8_t bytes[REC_ID_BYTES];
     rec_id_put(*id, bytes);
     if (err == LZ_ok) store_put(n->store, TABLE_ask, kept, lz_bytes_of(bytes, sizeof bytes));
@@ -38,7 +40,7 @@ static enum lz_err submit(struct world *w, struct node *n, struct record *draft,
     if (!n->up) return LZ_unreachable;
     size_t ask = witness_asked(w, n, draft, request);
     *id = (struct rec_id){ 0 };
-    turn_begin(n->turn, node_now(w, n));
+    node_begin(w, n);
     enum lz_err err = serve(n, draft, request, id);
     if (err != LZ_ok) {                                          /* he is told so, unless the daemon dies over something else of this turn */
         node_finish(w, n);
@@ -53,6 +55,7 @@ static enum lz_err submit(struct world *w, struct node *n, struct record *draft,
     copy.envelope = lz_bytes_of(bytes, draft->envelope.len);
     err = node_finish(w, n) ? LZ_ok : n->up ? LZ_full : LZ_store_io;
     witness_answered(w, ask, err, *id);
+    if (err == LZ_store_io && wrote) { tell(w, &copy); w->told[w->n_told - 1].unsure = true; }
     if (err == LZ_ok && wrote) { tell(w, &copy); world_note(w, "%u submitted kind %u", n->code, draft->kind); }
     free(bytes);
     return err == LZ_full ? LZ_store_io : err;
@@ -68,8 +71,7 @@ enum lz_err node_submit(struct world *w, struct node *n, struct record *draft, s
     return err;
 }
 
-/* With the same request id: he had no answer, or does not trust it. */
-static void ask_again(struct world *w, struct node *n) {
+void node_ask_again(struct world *w, struct node *n) {
     struct record draft = n->again.draft;
     uint32_t targets[CLERK_TARGETS];
     struct rec_id id;
@@ -80,84 +82,126 @@ static void ask_again(struct world *w, struct node *n) {
     if (err != LZ_unreachable) n->again.waits = err == LZ_store_io;
 }
 
-/* ---- what they do, from the seed ---------------------------------------------------------------------------------------- */
+/* ---- what they do, as planned ------------------------------------------------------------------------------------------ */
 
-static void issue(struct world *w, struct node *n) {
+/* The die of one act: the same whatever else happens. */
+static uint64_t roll(uint64_t *die, uint64_t below) {
+    *die ^= *die >> 12;
+    *die ^= *die << 25;
+    *die ^= *die >> 27;
+    return below ? (*die * 2685821657736338717ull >> 16) % below : 0;
+}
+
+static void issue(struct world *w, struct node *n, uint64_t die) {
     static const uint16_t kinds[] = { KIND_general_order, KIND_supervision_letter, KIND_work_reminder, KIND_task, KIND_bulletin };
     static const char *const numbers[] = { "林长〔2022〕1号", "林长〔2022〕2号", "林长〔2022〕3号", "林长〔2022〕4号", "林长〔2022〕5号", "林长〔2023〕5号" };
     uint32_t targets[CLERK_TARGETS];
-    struct record d = { .kind = kinds[sim_random(w, 5)], .targets = targets };
+    struct record d = { .kind = kinds[roll(&die, 5)], .targets = targets };
     struct rec_id id;
-    if (sim_chance(w, 0.4)) d.target_all = true;
+    if (roll(&die, 10) < 4) d.target_all = true;
     else
-        for (int i = 0; i < 3; i++) {
-            uint32_t unit = w->nodes[sim_random(w, (uint64_t)w->n_nodes)].code;
+        for (int i = 0; i < 9 && d.n_targets < 3; i++) {
+            uint32_t unit = w->nodes[roll(&die, (uint64_t)w->n_nodes)].code;
             if (unit != n->code && world_below(w, unit, n->code)) targets[d.n_targets++] = unit;
         }
     d.of.directive.title = lz_bytes_str("林长制工作");
-    if (sim_chance(w, 0.3)) {                              /* few numbers: some are in use already */
-        d.of.directive.number = lz_bytes_str(numbers[sim_random(w, LZ_COUNT(numbers))]);
+    if (roll(&die, 10) < 3) {                              /* few numbers: some are in use already */
+        d.of.directive.number = lz_bytes_str(numbers[roll(&die, LZ_COUNT(numbers))]);
         number_parse(d.of.directive.number, &d.of.directive.year, &d.of.directive.serial);
     }
-    node_submit(w, n, &d, &id);
+    if (roll(&die, 4) == 0) d.of.directive.due_ms = node_now(w, n).wall_ms + 1000 + roll(&die, 3 * LZ_DAY_MS);
+    if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
 }
 
-static const struct told *pick(struct world *w, bool directive) {
-    for (int i = 0; i < 20 && w->n_told; i++) {
-        const struct told *t = &w->told[sim_random(w, w->n_told)];
-        if (directive ? kind_is_directive(t->id.kind) : t->id.kind == KIND_problem) return t;
-    }
+static const struct told *told_by_event(const struct world *w, size_t event) {
+    for (size_t i = w->n_told; i > 0; i--)
+        if (w->told[i - 1].event == event && !w->told[i - 1].unsure && w->told[i - 1].id.kind != KIND_move) return &w->told[i - 1];
     return NULL;
 }
 
-static void move(struct world *w, struct node *n) {
-    const struct told *t = pick(w, sim_chance(w, 0.6));
-    if (!t) return;
-    bool directive = kind_is_directive(t->id.kind);
-    const struct move_row *row = move_at(sim_random(w, move_count()));
-    if (row->machine != kind_row(t->id.kind)->machine) return;
-    struct record d = { .kind = KIND_move, .subject = t->id };
-    d.of.move = (struct move){ .move = row->number, .text = lz_bytes_str("说明"), .due_ms = 1682298000000ull };
-    if (directive && t->id.origin == n->code) {
-        if (t->n_targets) d.of.move.unit = t->targets[sim_random(w, t->n_targets)];
-        else d.of.move.unit = w->nodes[sim_random(w, (uint64_t)w->n_nodes)].code;
+/* Somebody whom the subject concerns. */
+static struct node *concerned(struct world *w, const struct told *t, uint64_t *die) {
+    struct node *n = node_of(w, t->id.origin);
+    if (kind_is_directive(t->id.kind)) {
+        if (roll(die, 10) < 4) return n;
+        return t->n_targets ? node_of(w, t->targets[roll(die, t->n_targets)]) : &w->nodes[roll(die, (uint64_t)w->n_nodes)];
     }
-    if (row->needs & NEEDS_UNIT) return;               /* assigning is exercised by its own scenario */
-    struct rec_id id;
-    node_submit(w, n, &d, &id);
+    while (n->up_index >= 0 && roll(die, 2)) n = &w->nodes[n->up_index];
+    return n;
 }
 
-static void progress(struct world *w, struct node *n) {
-    const struct told *t = pick(w, true);
-    if (!t) return;
+/* Tries a few of its moves, from a random one on, until one is legal now. */
+static void act(struct world *w, const struct event *e) {
+    uint64_t die = e->seed;
+    const struct told *t = told_by_event(w, e->about);
+    if (!t || !kind_row(t->id.kind) || (w->moves && t->id.kind == KIND_problem)) return;
+    struct node *n = roll(&die, 10) < 8 ? concerned(w, t, &die) : &w->nodes[e->node];
+    struct rec_id subject = t->id, id;
+    uint32_t unit = t->n_targets ? t->targets[roll(&die, t->n_targets)] : w->nodes[roll(&die, (uint64_t)w->n_nodes)].code;
+    bool ruling = kind_is_directive(subject.kind) && subject.origin == n->code;
+    size_t first = roll(&die, move_count());
+    if (!program_knows(n->program, subject.kind)) return;
+    for (size_t i = 0, tries = 0; i < move_count() && tries < 5; i++) {
+        const struct move_row *row = move_at((first + i) % move_count());
+        if (row->machine != kind_row(subject.kind)->machine) continue;
+        if (row->needs & NEEDS_UNIT && !(world_below(w, unit, n->code) && unit != n->code)) continue;
+        struct record d = { .kind = KIND_move, .subject = subject };
+        d.of.move = (struct move){ .move = row->number, .text = lz_bytes_str("说明"), .due_ms = node_now(w, n).wall_ms + LZ_DAY_MS + roll(&die, LZ_DAY_MS) };
+        if (ruling) d.of.move.unit = unit;
+        if (row->needs & NEEDS_UNIT) d.of.move.to_unit = unit;
+        tries++;
+        if (!n->up || node_submit(w, n, &d, &id) == LZ_ok) return;
+    }
+}
+
+static void progress(struct world *w, const struct event *e) {
+    uint64_t die = e->seed;
+    const struct told *t = told_by_event(w, e->about);
+    if (!t || !kind_is_directive(t->id.kind)) return;
+    struct node *n = roll(&die, 10) < 8 ? concerned(w, t, &die) : &w->nodes[e->node];
     struct record d = { .kind = KIND_progress, .subject = t->id };
-    d.of.progress = (struct progress){ 20220401 + (uint32_t)sim_random(w, 20), (int64_t)sim_random(w, 100), 100, lz_bytes_str("进展") };
+    d.of.progress = (struct progress){ 20220401 + (uint32_t)roll(&die, 20), (int64_t)roll(&die, 100), 100, lz_bytes_str("进展") };
     struct rec_id id;
+    if (program_knows(n->program, t->id.kind)) node_submit(w, n, &d, &id);
+}
+
+static void problem(struct world *w, struct node *n, size_t bytes) {
+    static char body[2000];
+    memset(body, 'x', sizeof body);
+    struct record d = { .kind = KIND_problem };
+    struct rec_id id;
+    d.of.problem.title = lz_bytes_str("毁林");
+    d.of.problem.body = lz_bytes_of(body, bytes);
     node_submit(w, n, &d, &id);
 }
 
-static void other(struct world *w, struct node *n) {
+static void emergency(struct world *w, struct node *n) {
+    struct record d = { .kind = KIND_emergency };
     struct rec_id id;
-    struct record d = { 0 };
-    if (sim_chance(w, 0.5)) {
-        d.kind = KIND_problem;
-        d.of.problem.title = lz_bytes_str("毁林");
-    } else if (sim_chance(w, 0.3)) {
-        d.kind = KIND_emergency;
-        d.of.emergency.title = lz_bytes_str("火情");
-    } else {
-        d.kind = KIND_chief;
-        d.key = lz_bytes_str(sim_chance(w, 0.5) ? "a" : "b");
-        d.of.chief.name = lz_bytes_str("张三");
+    d.of.emergency.title = lz_bytes_str("火情");
+    if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
+}
+
+static void chief(struct world *w, struct node *n, uint64_t die) {
+    static const char *const names[] = { "张三", "李四", "王五", "赵六", "钱七", "孙八", "周九", "吴十" };
+    struct record d = { .kind = KIND_chief, .key = lz_bytes_str(roll(&die, 2) ? "a" : "b") };
+    struct rec_id id;
+    d.of.chief.name = lz_bytes_str(names[roll(&die, LZ_COUNT(names))]);
+    if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
+}
+
+void clerk_acts(struct world *w, const struct event *e) {
+    struct node *n = &w->nodes[e->node];
+    w->event = e->index;
+    switch ((int)e->what) {
+    case EVENT_issue: issue(w, n, e->seed); break;
+    case EVENT_act: act(w, e); break;
+    case EVENT_progress: progress(w, e); break;
+    case EVENT_problem: problem(w, n, 10); break;
+    case EVENT_emergency: emergency(w, n); break;
+    case EVENT_chief: chief(w, n, e->seed); break;
+    case EVENT_again: node_ask_again(w, n); break;
+    case EVENT_burst: for (int64_t i = 0; i < e->amount && n->up; i++) problem(w, n, 2000); break;
+    default: LZ_ASSERT(!"an act"); break;
     }
-    node_submit(w, n, &d, &id);
-}
-
-void clerk_acts(struct world *w, struct node *n) {
-    if (sim_chance(w, n->again.waits ? 0.5 : 0.03)) { ask_again(w, n); return; }
-    uint64_t what = sim_random(w, 100);
-    if (what < 12) issue(w, n);
-    else if (what < 50) move(w, n);
-    else if (what < 65) progress(w, n);
-    else if (what < 78) other(w, n);
 }

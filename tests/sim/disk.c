@@ -18,12 +18,25 @@ static void copy_file(const char *from, const char *to) {
 
 static const char *data_of(const char *dir, char out[PATH_BYTES + 16]) { snprintf(out, PATH_BYTES + 16, "%s/data.mdb", dir); return out; }
 
-void node_copy(struct world *w, struct node *n) {
+static void copy_to(struct world *w, struct node *n, const char *dir) {
     char from[PATH_BYTES + 16], to[PATH_BYTES + 16];
-    mkdir(n->backup, 0700);
-    copy_file(data_of(n->path, from), data_of(n->backup, to));  /* nobody writes between turns: the file is whole */
-    n->has_backup = true;
+    mkdir(dir, 0700);
+    copy_file(data_of(n->path, from), data_of(dir, to));        /* nobody writes between turns: the file is whole */
     world_note(w, "%u copied", n->code);
+}
+
+void node_copy(struct world *w, struct node *n) {
+    copy_to(w, n, n->backup);
+    n->has_backup = true;
+}
+
+static void name_copy(const struct node *n, int which, char out[PATH_BYTES]) { snprintf(out, PATH_BYTES, "%.200s.%d", n->backup, which); }
+
+/* The last few are kept: any of them may be copied back. */
+void node_copy_more(struct world *w, struct node *n) {
+    char dir[PATH_BYTES];
+    name_copy(n, n->n_copies++ % COPIES_MAX, dir);
+    copy_to(w, n, dir);
 }
 
 /* A record that no store holds any more is gone from the world. One that neither its origin nor a neighbour of its origin
@@ -47,6 +60,7 @@ static void note_lost(struct world *w, struct node *who, enum history_loss how) 
         }
         if (!held) w->told[i].lost = true;
     }
+    w->restores = true;
     witness_look(w);
     history_lost(w->history, who->code, how);
     who->lost = true;
@@ -55,17 +69,26 @@ static void note_lost(struct world *w, struct node *who, enum history_loss how) 
         if (opened[i]) store_close(&w->nodes[i].store);
 }
 
-void node_restore(struct world *w, struct node *n) {
+static void put_back(struct world *w, struct node *n, const char *dir) {
     char from[PATH_BYTES + 16], to[PATH_BYTES + 16];
-    if (!n->has_backup) return;
     world_note(w, "%u restored", n->code);
     if (n->up) node_close(w, n);
-    copy_file(data_of(n->backup, from), data_of(n->path, to));
-    w->restores = true;
-    w->faults++;
+    copy_file(data_of(dir, from), data_of(n->path, to));
     node_boot(w, n);
     if (!n->up) node_boot(w, n);
     note_lost(w, n, HISTORY_RESTORED);
+}
+
+void node_restore(struct world *w, struct node *n) {
+    if (n->has_backup) put_back(w, n, n->backup);
+}
+
+bool node_restore_from(struct world *w, struct node *n, int which) {
+    char dir[PATH_BYTES];
+    if (!n->n_copies) return false;
+    name_copy(n, which % (n->n_copies < COPIES_MAX ? n->n_copies : COPIES_MAX), dir);
+    put_back(w, n, dir);
+    return true;
 }
 
 void node_destroy(struct world *w, struct node *n) {
@@ -73,8 +96,6 @@ void node_destroy(struct world *w, struct node *n) {
     world_note(w, "%u destroyed", n->code);
     if (n->up) node_close(w, n);
     unlink(data_of(n->path, file));
-    w->restores = true;
-    w->faults++;
     node_boot(w, n);
     note_lost(w, n, HISTORY_RECREATED);
 }

@@ -31,6 +31,7 @@ void history_destroy(struct history **history_p) {
     free(h->sums);
     free(h->by_id);
     free(h->by_request);
+    free(h->twice);
     free(h);
     *history_p = NULL;
 }
@@ -118,6 +119,13 @@ void history_given_up(struct history *h, uint32_t unit, const uint8_t id[HISTORY
 }
 void history_reported(struct history *h, uint32_t unit) { node(h, unit)->reported = true; }
 
+void history_number_twice(struct history *h, uint32_t unit, uint32_t kind, uint32_t year, uint32_t serial) {
+    struct twice *twice = realloc(h->twice, (h->n_twice + 1) * sizeof *twice);
+    if (!twice) abort();
+    h->twice = twice;
+    h->twice[h->n_twice++] = (struct twice){ unit, kind, (uint64_t)year << 32 | serial };
+}
+
 /* Near a record's origin: those that give it back. Itself and its children hold it on the way down; whoever stands above holds
  * it on the way up, and a reclaim brings "of its subtree" down again, from tier to tier. An ancestor's record held only further
  * below is not taken back from there (anybody below could have invented it) until records are signed. */
@@ -133,7 +141,7 @@ void history_lost(struct history *h, uint32_t unit, enum history_loss how) {
     int32_t at = unit_of(h, unit);
     struct unit *u = node(h, unit);
     u->losses++;
-    if (how == HISTORY_RECREATED) u->must_report = true;
+    u->must_report = how == HISTORY_RECREATED;           /* one that had no time to say so, and then had an older store again, has not lost all */
     for (size_t i = 0; i < h->n_entries; i++) {
         struct entry *e = &h->entries[i];
         struct set near;
@@ -142,7 +150,7 @@ void history_lost(struct history *h, uint32_t unit, enum history_loss how) {
         set_keep(&near, &e->at);
         e->gone |= set_none(&near);
         const struct law *law = law_of(e->kind);
-        e->missed |= origin == at && law && !law->is_register && !set_has(&e->at, (size_t)at);
+        if (origin == at) e->missed = law && !law->is_register && !set_has(&e->at, (size_t)at);
     }
 }
 

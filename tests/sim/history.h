@@ -34,6 +34,8 @@ void history_clock(struct history *h, uint32_t unit);                /* somebody
 enum history_loss { HISTORY_RESTORED, HISTORY_RECREATED };
 void history_lost(struct history *h, uint32_t unit, enum history_loss how);
 void history_reported(struct history *h, uint32_t unit);             /* it, or a neighbour of it, says that it lost something */
+/* It says that it has issued two of a kind under one number (its year, then its serial). */
+void history_number_twice(struct history *h, uint32_t unit, uint32_t kind, uint32_t year, uint32_t serial);
 /* What rotted there and nobody else had is, after it was reported, given up by an operator. */
 void history_given_up(struct history *h, uint32_t unit, const uint8_t id[HISTORY_ID]);
 void history_newer(struct history *h);                               /* a node of a newer version takes part: kinds may be new here */

@@ -81,6 +81,8 @@ struct asked {
 struct row { struct history_standing row; int32_t at, state, next; };
 struct sum { int64_t of[HISTORY_COUNTERS]; uint32_t kind; int32_t at, next; };
 
+struct twice { uint32_t unit, kind; uint64_t number; };
+
 struct history {
     struct unit units[HISTORY_UNITS];
     size_t n_units;
@@ -92,6 +94,8 @@ struct history {
     struct row *rows;
     struct sum *sums;
     size_t n_entries, max_entries, n_asks, max_asks, n_rows, max_rows, n_sums, max_sums;
+    struct twice *twice;             /* numbers that were said to be used twice */
+    size_t n_twice;
     int32_t *by_id, *by_request, kind_sums[256];
     size_t n_by_id, n_by_request;
     char findings[HISTORY_FINDINGS][320];

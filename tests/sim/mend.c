@@ -119,7 +119,17 @@ static void unname(struct node *n, const struct taken *a, const struct taken *b)
     memset(b->value + NAMED, 0, HEAD - NAMED);
 }
 
-static bool may_miss(struct node *n, enum table table, const struct taken *r) {
+/* An order to all watches over whom the edition of the divisions named that was in force then; one who has left since, and never
+ * answered, is in no record. */
+static bool left_unheard(const struct world *w, const struct taken *r) {
+    enum { EFFECTIVE_AT = 12 + 9 * 8 + 2 * 4 };
+    uint32_t unit = lz_get32(r->key.b + REC_ID_BYTES);
+    return w->n_units > 1 && r->len > EFFECTIVE_AT + 4 && lz_get32(r->value + EFFECTIVE_AT) == 0 && node_of((struct world *)(uintptr_t)w, unit) &&
+           world_moved(w, unit);
+}
+
+static bool may_miss(const struct world *w, struct node *n, enum table table, const struct taken *r) {
+    if (table == TABLE_standing) return left_unheard(w, r);
     if (table == TABLE_rollup) return is_nothing(r);
     if (table == TABLE_ask) return !names_held(n, r);
     return table == TABLE_feed && r->len == 1;
@@ -129,7 +139,7 @@ static void compare(struct world *w, struct node *n, const char *how, enum table
     if (table == TABLE_feed) { only_claimed(n, before); only_claimed(n, after); }
     for (size_t i = 0; i < before->n && !w->failed; i++) {
         const struct taken *a = &before->of[i], *b = row_of(after, &a->key);
-        if (!b && may_miss(n, table, a)) continue;
+        if (!b && may_miss(w, n, table, a)) continue;
         if (!b) { differs(w, n, how, table, a, "is missing", 0); return; }
         size_t at = 0;
         if (table == TABLE_rollup && w->restores) unname(n, a, b);
@@ -138,7 +148,7 @@ static void compare(struct world *w, struct node *n, const char *how, enum table
         differs(w, n, how, table, a, "is another", at);
     }
     for (size_t i = 0; i < after->n && !w->failed && table != TABLE_ask; i++)
-        if (!row_of(before, &after->of[i].key) && !may_miss(n, table, &after->of[i])) differs(w, n, how, table, &after->of[i], "is more", 0);
+        if (!row_of(before, &after->of[i].key) && !may_miss(w, n, table, &after->of[i])) differs(w, n, how, table, &after->of[i], "is more", 0);
 }
 
 /* ---- dropping ---------------------------------------------------------------------------------------------------------------- */
@@ -184,11 +194,20 @@ static void mend_one(struct world *w, struct node *n, const char *how, uint32_t 
     node_finish(w, n);
 }
 
+/* An open standing is urged from nine in the morning on, and mending judges it at once: the day's urges are made before that. */
+static void urge_first(struct world *w, struct node *n) {
+    enum { CHINA_MS = 8 * 3600000, TEN_MS = 10 * 3600000, TURNS = 100 };
+    int64_t of_day = (int64_t)((node_now(w, n).wall_ms + CHINA_MS) % LZ_DAY_MS);
+    if (of_day < TEN_MS) n->clock_offset_ms += TEN_MS - of_day;
+    for (int i = 0; i < TURNS && n->up; i++) node_run(w, n);
+}
+
 void world_mend(struct world *w) {
     if (w->planted) return;
     for (int i = 0; i < w->n_nodes && !w->failed; i++) {
         struct node *n = &w->nodes[i];
         if (!n->up) continue;
+        urge_first(w, n);
         mend_one(w, n, "nothing", 0, false);
         for (int round = 0; round < 3 && !w->failed; round++) mend_one(w, n, "a third", 3, false);
         if (!w->failed) mend_one(w, n, "a few", 20, false);

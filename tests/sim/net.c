@@ -1,104 +1,193 @@
-/* net: what is under way between nodes, and what becomes of it. */
+/* net: what is under way between nodes, and what becomes of it: lost, doubled, late, out of order, cut, clogged, slow, by another's key. */
 #include "world.h"
 #include <stdlib.h>
 
-void net_drop(struct world *w, int index) {
-    size_t kept = 0;
-    for (size_t i = 0; i < w->n_parcels; i++) {
-        struct parcel *p = &w->parcels[i];
-        if (p->to == index) { free(p->bytes); continue; }       /* what it had sent stays sent */
-        w->parcels[kept++] = *p;
+/* ---- the heap of parcels ----------------------------------------------------------------------------------------------------- */
+
+static bool sooner(const struct parcel *a, const struct parcel *b) { return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order; }
+
+static void swap_parcels(struct world *w, size_t a, size_t b) {
+    struct parcel p = w->parcels[a];
+    w->parcels[a] = w->parcels[b];
+    w->parcels[b] = p;
+}
+
+static void push(struct world *w, struct parcel p) {
+    if (w->n_parcels == w->max_parcels) {
+        w->max_parcels = w->max_parcels ? 2 * w->max_parcels : 256;
+        w->parcels = realloc(w->parcels, w->max_parcels * sizeof *w->parcels);
+        LZ_ASSERT(w->parcels);
     }
-    w->n_parcels = kept;
+    size_t at = w->n_parcels++;
+    w->parcels[at] = p;
+    for (; at > 0 && sooner(&w->parcels[at], &w->parcels[(at - 1) / 2]); at = (at - 1) / 2) swap_parcels(w, at, (at - 1) / 2);
+}
+
+static struct parcel pop(struct world *w) {
+    struct parcel p = w->parcels[0];
+    w->parcels[0] = w->parcels[--w->n_parcels];
+    for (size_t at = 0;;) {
+        size_t best = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < w->n_parcels; child++)
+            if (sooner(&w->parcels[child], &w->parcels[best])) best = child;
+        if (best == at) return p;
+        swap_parcels(w, at, best);
+        at = best;
+    }
+}
+
+/* ---- connections --------------------------------------------------------------------------------------------------------------- */
+
+/* Its parent lets in whoever has an enrolled child's key. */
+static bool key_enrolled(const struct world *w, const struct node *child) {
+    const struct node *as = &w->nodes[child->speaks_as];
+    return as->enrolled && as->up_index == child->up_index;
+}
+
+bool net_may_connect(const struct world *w, const struct node *child) {
+    return child->up_index >= 0 && !w->filed[child->index] && !child->line.connected && w->nodes[child->up_index].up && key_enrolled(w, child);
 }
 
 void net_disconnect(struct world *w, int child) {
     struct node *n = &w->nodes[child];
-    if (!n->connected) return;
-    n->connected = false;
-    w->connection[child]++;                                     /* sync parcels of the old connection are dead */
+    if (!n->line.connected) return;
+    n->line.connected = n->line.heard = false;
+    n->line.connection++;                                       /* parcels of the old connection are dead */
     if (n->up) n->hung = true;
-    w->connect_at[child] = w->now_ms + 100 + sim_random(w, 400);
+    n->line.connect_at = w->now_ms + 100 + sim_random(w, 400);
 }
 
-static void post(struct world *w, int from, int to, enum channel channel, struct lz_bytes bytes) {
-    int child = w->nodes[from].up_index == to ? from : to;
-    bool up = child == from;
-    if (!w->nodes[child].connected || !w->nodes[child].enrolled) return;
-    if (w->eats && w->eats(w, &w->nodes[from], &w->nodes[to], bytes)) { w->faults++; return; }
-    int copies = 1;
+/* ---- sending ---------------------------------------------------------------------------------------------------------------- */
+
+static bool live_is_lost(struct world *w, const struct line *l) {
+    return sim_chance(w, w->odds.lose) || (w->now_ms < l->lose_until && sim_chance(w, l->lose));
+}
+static bool live_is_doubled(struct world *w, const struct line *l) {
+    return sim_chance(w, w->odds.twice) || (w->now_ms < l->twice_until && sim_chance(w, l->twice));
+}
+
+/* When the last byte has left, on a line that takes so many a second. */
+static uint64_t leaves_at(struct world *w, struct line *l, int way, size_t len) {
+    uint64_t rate = w->now_ms < l->slow_until ? l->bytes_per_s : w->healing ? 0 : w->odds.bytes_per_s;
+    uint64_t at = l->busy_until[way] > w->now_ms ? l->busy_until[way] : w->now_ms;
+    if (rate) at += (len * 1000 + rate - 1) / rate;
+    l->busy_until[way] = at;
+    return at;
+}
+
+static uint64_t arrives_at(struct world *w, struct line *l, int way, enum channel channel, size_t len) {
+    uint64_t at = leaves_at(w, l, way, len) + w->odds.delay_min_ms;
+    if (channel != CHANNEL_SYNC) {
+        at += sim_random(w, w->odds.delay_max_ms - w->odds.delay_min_ms + 1);
+        if (w->now_ms < l->reorder_until) at += sim_random(w, l->reorder_ms);
+    }
+    if (l->cut_until[way] > at) at = l->cut_until[way];
+    if (l->clog_until[way] > at) at = l->clog_until[way];
+    if (channel == CHANNEL_SYNC) {                              /* in order */
+        if (at < l->last_at[way]) at = l->last_at[way];
+        l->last_at[way] = at;
+    }
+    if (w->odds.quantum_ms) at += w->odds.quantum_ms - at % w->odds.quantum_ms;
+    return at;
+}
+
+static void post(struct world *w, struct node *from, struct node *to, struct node *child, enum channel channel, struct lz_bytes bytes) {
+    struct line *l = &child->line;
+    int way = child == from ? 0 : 1, copies = 1;
+    if (!l->connected) return;
+    if (channel == CHANNEL_SYNC && way == 1 && !l->heard) return;       /* the parent does not know the way yet */
+    if (w->eats && w->eats(w, from, to, bytes)) { w->lost_packets++; return; }
     if (channel != CHANNEL_SYNC && !w->healing) {
-        if (sim_chance(w, w->odds.lose)) { w->faults++; return; }
-        if (sim_chance(w, w->odds.twice)) { copies = 2; w->faults++; }
+        if (live_is_lost(w, l) || w->now_ms < l->cut_until[way]) { w->lost_packets++; return; }
+        if (live_is_doubled(w, l)) { copies = 2; w->lost_packets++; }
     }
     while (copies-- > 0) {
-        if (w->n_parcels == w->max_parcels) {
-            w->max_parcels = w->max_parcels ? 2 * w->max_parcels : 256;
-            w->parcels = realloc(w->parcels, w->max_parcels * sizeof *w->parcels);
-            LZ_ASSERT(w->parcels);
-        }
-        uint64_t delay = w->odds.delay_min_ms + sim_random(w, w->odds.delay_max_ms - w->odds.delay_min_ms + 1);
-        if (channel == CHANNEL_SYNC) delay = w->odds.delay_min_ms;          /* in order */
-        uint64_t at = w->now_ms + delay, held = w->cut_until[child][up ? 0 : 1];
-        if (held > at) {
-            if (channel != CHANNEL_SYNC) { w->faults++; continue; }
-            at = held;
-        }
-        struct parcel p = { at, w->orders++, from, to, channel, malloc(bytes.len + 1), bytes.len, w->connection[child] };
+        struct parcel p = { arrives_at(w, l, way, channel, bytes.len), w->orders++, from->index, to->index, child->index, channel,
+                            malloc(bytes.len + 1), bytes.len, l->connection, to->starts };
         LZ_ASSERT(p.bytes);
         memcpy(p.bytes, bytes.data, bytes.len);
-        w->parcels[w->n_parcels++] = p;
+        push(w, p);
     }
+}
+
+/* A parent knows its children by their keys. */
+static struct node *child_with_key(struct world *w, const struct node *parent, uint32_t code) {
+    const struct node *as = node_of(w, code);
+    for (int i = 0; as && i < w->n_nodes; i++)
+        if (w->nodes[i].speaks_as == as->index && w->nodes[i].up_index == parent->index) return &w->nodes[i];
+    return NULL;
 }
 
 void net_take(struct world *w, struct node *n) {
     struct packet packet;
     size_t endpoint;
-    while (turn_next_send(n->turn, &packet)) {
+    while (n->program->turn_next_send(n->turn, &packet)) {
         if (packet.channel == CHANNEL_LIVE_DOWN) {
             for (int i = 0; i < w->n_nodes; i++)
-                if (w->nodes[i].up_index == n->index) post(w, n->index, i, packet.channel, packet.bytes);
-            continue;
+                if (w->nodes[i].up_index == n->index) post(w, n, &w->nodes[i], &w->nodes[i], packet.channel, packet.bytes);
+        } else if (packet.peer == n->parent) {
+            post(w, n, &w->nodes[n->up_index], n, packet.channel, packet.bytes);
+        } else {
+            struct node *to = child_with_key(w, n, packet.peer);
+            if (to) post(w, n, to, to, packet.channel, packet.bytes);
         }
-        struct node *to = node_of(w, packet.peer);
-        if (to) post(w, n->index, to->index, packet.channel, packet.bytes);
     }
-    if (turn_wants_dial(n->turn, &endpoint)) net_disconnect(w, n->index);
+    if (n->program->turn_wants_dial(n->turn, &endpoint)) net_disconnect(w, n->index);
 }
 
-static void deliver(struct world *w, struct parcel *p) {
-    struct node *to = &w->nodes[p->to];
-    int child = w->nodes[p->from].up_index == p->to ? p->from : p->to;
-    bool dead = !to->up || p->connection != w->connection[child] || !w->nodes[child].connected;
-    if (!dead) {
-        w->delivered++;
-        turn_begin(to->turn, node_now(w, to));
-        if (to->hung) { turn_parent_event(to->turn, PARENT_LOST); to->hung = false; }
-        struct packet packet = { w->nodes[p->from].code, p->channel, lz_bytes_of(p->bytes, p->len) };
-        turn_feed(to->turn, &packet);
+/* ---- arriving ---------------------------------------------------------------------------------------------------------------- */
+
+/* "A sibling never sees what is addressed to its neighbour": not on the wire either, whatever keys were exchanged. */
+static void look_for_leak(struct world *w, const struct node *to, struct lz_bytes bytes) {
+    enum packet_type type;
+    struct lz_bytes body;
+    struct batch b;
+    if (to->speaks_as == to->index || packet_open(bytes, &type, &body, NULL) != LZ_ok || type != PACKET_BATCH) return;
+    arena_reset(w->arena);
+    if (batch_decode(w->arena, body, &b) == LZ_ok && b.feed.scope > SCOPE_ALL && b.feed.scope != to->code && b.n_envelopes)
+        world_fail(w, "LEAK on the wire: what is addressed to %u was sent to %u", b.feed.scope, to->code);
+}
+
+static void feed(struct world *w, struct node *to, const struct parcel *p) {
+    const struct node *from = &w->nodes[p->from];
+    struct lz_bytes bytes = lz_bytes_of(p->bytes, p->len);
+    bool up = p->child == p->from;
+    struct packet packet = { up ? w->nodes[from->speaks_as].code : from->code, p->channel, bytes };
+    if (up) w->nodes[p->child].line.heard = true;
+    else look_for_leak(w, to, bytes);
+    w->delivered++;
+    world_mark(w, w->now_ms, (uint64_t)p->from << 32 | (uint64_t)p->to << 16 | (uint64_t)p->channel, bytes);
+    to->program->turn_feed(to->turn, &packet);
+}
+
+static bool is_dead(const struct world *w, const struct parcel *p) {
+    const struct node *to = &w->nodes[p->to];
+    const struct line *l = &w->nodes[p->child].line;
+    return !to->up || !l->connected || p->connection != l->connection || p->starts != to->starts;
+}
+
+/* The next parcel, and what else is there for the same node by then: one wake-up, one turn. */
+void net_deliver(struct world *w) {
+    struct parcel p = pop(w);
+    struct node *to = &w->nodes[p.to];
+    if (!is_dead(w, &p)) {
+        node_begin(w, to);
+        feed(w, to, &p);
+        while (w->n_parcels && w->parcels[0].to == to->index && w->parcels[0].at_ms <= w->now_ms && to->program->turn_has_room(to->turn)) {
+            struct parcel more = pop(w);
+            if (!is_dead(w, &more)) feed(w, to, &more);
+            free(more.bytes);
+        }
         node_finish(w, to);
     }
-}
-
-size_t net_next(const struct world *w) {
-    size_t best = 0;
-    for (size_t i = 1; i < w->n_parcels; i++) {
-        const struct parcel *a = &w->parcels[i], *b = &w->parcels[best];
-        if (a->at_ms < b->at_ms || (a->at_ms == b->at_ms && a->order < b->order)) best = i;
-    }
-    return best;
-}
-
-void net_deliver(struct world *w, size_t at) {
-    struct parcel p = w->parcels[at];
-    w->parcels[at] = w->parcels[--w->n_parcels];
-    deliver(w, &p);
     free(p.bytes);
 }
 
-void world_cut(struct world *w, struct node *child, bool up, uint64_t for_ms) { w->cut_until[child->index][up ? 0 : 1] = w->now_ms + for_ms; }
+/* ---- what happens to a link ------------------------------------------------------------------------------------------------------ */
+
+void world_cut(struct world *w, struct node *child, bool up, uint64_t for_ms) { child->line.cut_until[up ? 0 : 1] = w->now_ms + for_ms; }
 
 void world_dark(struct world *w, struct node *child, uint64_t for_ms) {
     net_disconnect(w, child->index);
-    w->connect_at[child->index] = w->now_ms + for_ms;
+    child->line.connect_at = w->now_ms + for_ms;
 }

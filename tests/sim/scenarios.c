@@ -640,6 +640,23 @@ static void numbers_wait(struct world *w) {
     heal_and_check(w);
 }
 
+/* An operator does not wait for the county, and the number is given again: when the first comes back, the daemon says so. */
+static void number_twice(struct world *w) {
+    one_line(w);
+    expect(w, numbered(w, C1, 5) == LZ_ok, "the first");
+    run_for(w, 5 * SECOND);
+    node_destroy(w, node_of(w, C1));
+    world_dark(w, node_of(w, K12), 30 * SECOND);
+    run_for(w, 10 * SECOND);
+    node_begin(w, node_of(w, C1));
+    turn_override_reclaim(node_of(w, C1)->turn);
+    expect(w, node_finish(w, node_of(w, C1)), "the city's turn");
+    enum lz_err err = numbered(w, C1, 5);
+    expect(w, err == LZ_ok, "the number again, as the operator wants: %s", lz_err_name(err));
+    run_for(w, 40 * SECOND);
+    heal_and_check(w);                                       /* NUMBER, unless the daemon has said it */
+}
+
 /* City and county are copied, go on, and are both put back at the same time. */
 static struct rec_id two_restored(struct world *w, bool writes_at_once) {
     whole_tree(w);
@@ -735,6 +752,10 @@ static void clone(struct world *w) {
     run_for(w, 20 * SECOND);
     expect(w, state_at(w, C1, K12) == LINK_diverged, "the link says %s", link_name(state_at(w, C1, K12)));
     expect(w, !holds(w, C1, id), "a record of the clone was applied");
+    uint64_t turns = node_of(w, C1)->turns;
+    run_for(w, 20 * SECOND);
+    expect(w, node_of(w, C1)->turns < turns + 200, "the city has no rest while it waits for a person: %llu turns in 20 s",
+           (unsigned long long)(node_of(w, C1)->turns - turns));
     resolve(w, C1, K12);
     run_for(w, 20 * SECOND);
     expect(w, holds(w, C1, id), "the resolved line's record has not come");
@@ -1502,6 +1523,18 @@ static void tried_again_after_a_loss(struct world *w) {
     heal_and_check(w);
 }
 
+/* And when whoever brought it is no neighbour any more: it is held, and nobody else will bring it. */
+static void tried_again_after_a_move(struct world *w) {
+    one_line(w);
+    struct rec_id burning = fire(w, K12);
+    run_for(w, 5 * SECOND);
+    carried_by(w, P, K21, burning);
+    node_down(w, node_of(w, P), 100);
+    run_for(w, 5 * SECOND);
+    expect_tried(w, P, K21, burning);
+    heal_and_check(w);
+}
+
 /* A move on a directive of a kind that only a newer version knows stands in the index where that version will look for it: it is one unit's
  * answer, not everybody's. */
 static void move_of_a_new_kind(struct world *w) {
@@ -1516,6 +1549,9 @@ static void move_of_a_new_kind(struct world *w) {
     bool all = store_has(city, TABLE_subject, key_move(subject, 0, id.origin, id.stamp, id.epoch));
     store_abort(city);
     expect(w, has_id(w, C1, id) && own && !all, "the county's answer stands for everybody");
+    node_down(w, node_of(w, C1), 100);
+    run_for(w, 5 * SECOND);
+    expect(w, refused_at(w, C1, K12, "unknown_kind", NULL) == 1, "it is not kept for the version that will know its subject");
 }
 
 /* Progress on a task of a kind that only a newer version knows is counted when that version runs here. */
@@ -2086,8 +2122,10 @@ static const struct scenario scenarios[] = {
     { "others_problem", others_problem, false },
     { "evidence_ends", evidence_ends, false },
     { "forged_orders", forged_orders, false },
+    { "number_twice", number_twice, false },
     { "tried_again", tried_again, false },
     { "tried_again_after_a_loss", tried_again_after_a_loss, false },
+    { "tried_again_after_a_move", tried_again_after_a_move, false },
     { "move_of_a_new_kind", move_of_a_new_kind, false },
     { "progress_before_its_kind", progress_before_its_kind, false },
     { "wider_subtree", wider_subtree, false },

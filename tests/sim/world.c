@@ -17,7 +17,7 @@ void world_note(struct world *w, const char *format, ...) {
     if (!w->trace) return;
     va_list args;
     va_start(args, format);
-    printf("%8llu ", (unsigned long long)w->now_ms);
+    printf("%12.3f ------ | ", (double)w->now_ms / 1000);
     vprintf(format, args);
     putchar('\n');
     va_end(args);
@@ -34,21 +34,6 @@ void world_fail(struct world *w, const char *format, ...) {
     w->failed = true;
 }
 
-struct node *node_of(struct world *w, uint32_t code) {
-    for (int i = 0; i < w->n_nodes; i++)
-        if (w->nodes[i].code == code) return &w->nodes[i];
-    return NULL;
-}
-
-bool world_below(const struct world *w, uint32_t unit, uint32_t of) {
-    for (uint32_t at = unit; at; ) {
-        if (at == of) return true;
-        const struct node *n = node_of((struct world *)(uintptr_t)w, at);
-        at = n ? n->parent : 0;
-    }
-    return false;
-}
-
 /* ---- making --------------------------------------------------------------------------------------------------------- */
 
 void world_open(struct world *w, uint64_t seed, const char *dir, bool trace) {
@@ -61,19 +46,8 @@ void world_open(struct world *w, uint64_t seed, const char *dir, bool trace) {
     w->calendar = calendar_create();
     w->arena = arena_create(64 << 20);
     w->now_ms = 1000;
+    w->fingerprint = seed;
     w->tip_idle_ms = 8000;
-}
-
-void world_add(struct world *w, uint32_t code, uint32_t parent, uint8_t tier, bool enrolled) {
-    LZ_ASSERT(w->n_nodes < NODES_MAX);
-    struct node *n = &w->nodes[w->n_nodes];
-    *n = (struct node){ .code = code, .parent = parent, .tier = tier, .index = w->n_nodes, .up_index = -1, .enrolled = enrolled, .world = w };
-    for (int i = 0; i < w->n_nodes; i++)
-        if (w->nodes[i].code == parent) n->up_index = i;
-    snprintf(n->path, sizeof n->path, "%.120s/%u", w->dir, code);
-    snprintf(n->backup, sizeof n->backup, "%.120s/%u.copy", w->dir, code);
-    n->roster = roster_create();
-    w->n_nodes++;
 }
 
 void world_start(struct world *w) {
@@ -85,20 +59,33 @@ void world_start(struct world *w) {
 }
 
 
+void world_mark(struct world *w, uint64_t a, uint64_t b, struct lz_bytes bytes) {
+    uint64_t words[2] = { a, b };
+    w->fingerprint = lz_hash64(w->fingerprint, words, sizeof words);
+    if (bytes.len) w->fingerprint = lz_hash64(w->fingerprint, bytes.data, bytes.len < 200 ? bytes.len : 200);
+}
+
 /* ---- time ----------------------------------------------------------------------------------------------------------- */
+
+enum { TURNS_MAX = 20000000 };
 
 static uint64_t wake_of(const struct world *w, const struct node *n) {
     if (!n->up) return n->back_ms;
-    uint64_t at = n->wake_ms;
-    if (n->up_index >= 0 && !w->filed[n->index] && !n->connected && n->enrolled && w->nodes[n->up_index].up &&
-        w->connect_at[n->index] < at) at = w->connect_at[n->index];
-    return at;
+    if (net_may_connect(w, n) && n->line.connect_at < n->wake_ms) return n->line.connect_at;
+    return n->wake_ms;
+}
+
+static void say_restless(struct world *w) {
+    const struct node *most = &w->nodes[0];
+    for (int i = 1; i < w->n_nodes; i++)
+        if (w->nodes[i].turns > most->turns) most = &w->nodes[i];
+    world_fail(w, "RESTLESS it does not come to rest: %u has had %llu turns, and wakes at %llu, now it is %llu", most->code, (unsigned long long)most->turns,
+               (unsigned long long)most->wake_ms, (unsigned long long)w->now_ms);
 }
 
 void world_run(struct world *w, uint64_t until_ms) {
     while (!(w->failed && w->healing)) {
-        size_t best = w->n_parcels ? net_next(w) : 0;
-        uint64_t at = w->n_parcels ? w->parcels[best].at_ms : UINT64_MAX;
+        uint64_t at = w->n_parcels ? w->parcels[0].at_ms : UINT64_MAX;
         struct node *who = NULL;
         for (int i = 0; i < w->n_nodes; i++) {
             uint64_t wake = wake_of(w, &w->nodes[i]);
@@ -106,28 +93,55 @@ void world_run(struct world *w, uint64_t until_ms) {
         }
         if (at > until_ms) break;
         if (at > w->now_ms) w->now_ms = at;
-        if (!who) {
-            net_deliver(w, best);
-        } else if (!who->up) node_boot(w, who);
+        if (!who) net_deliver(w);
+        else if (!who->up) node_boot(w, who);
         else node_run(w, who);
+        if (w->turns > TURNS_MAX) { say_restless(w); break; }
     }
     if (w->now_ms < until_ms) w->now_ms = until_ms;
 }
 
+/* ---- healing ----------------------------------------------------------------------------------------------------------- */
+
+static void heal_node(struct world *w, struct node *n) {
+    n->full = false;
+    n->dies = n->put_fails = 0;
+    n->speaks_as = n->index;
+    node_set_drift(w, n, 0);
+    n->line.cut_until[0] = n->line.cut_until[1] = n->line.clog_until[0] = n->line.clog_until[1] = 0;
+    n->line.lose_until = n->line.twice_until = n->line.reorder_until = n->line.slow_until = 0;
+    if (n->line.connect_at > w->now_ms + 1000) n->line.connect_at = w->now_ms + 1000;
+    if (n->program != &program_new) {
+        if (n->up) node_close(w, n);
+        n->program = &program_new;
+    }
+    if (!n->up) n->back_ms = w->now_ms;
+}
+
 void world_heal(struct world *w) {
     w->healing = true;
-    memset(w->cut_until, 0, sizeof w->cut_until);
     for (int i = 0; i < w->n_nodes; i++) {
         struct node *n = &w->nodes[i];
-        if (!n->enrolled && n->up_index >= 0) node_enrol(w, n);
-        if (!n->up) n->back_ms = w->now_ms;
-        n->full = false;
+        struct line *l = &n->line;
+        bool swapped = n->speaks_as != i, choked = l->busy_until[0] > w->now_ms + 2000 || l->busy_until[1] > w->now_ms + 2000;
+        heal_node(w, n);
+        if (choked) l->busy_until[0] = l->busy_until[1] = l->last_at[0] = l->last_at[1] = 0;       /* another line, another connection */
+        if (swapped || choked) net_disconnect(w, i);
+    }
+    for (int i = 0; i < w->n_nodes; i++) {
+        struct node *n = &w->nodes[i];
+        if (!n->enrolled && n->up_index >= 0 && !n->gone) node_enrol(w, n);
     }
 }
 
+/* A dozen of the longest waits of a link for its neighbour's word, one after the other, and a minute for what has to be carried. */
+uint64_t world_bound_ms(const struct world *w) { return 60000 + 12 * (uint64_t)w->tip_idle_ms; }
+
+/* ---- the end --------------------------------------------------------------------------------------------------------------- */
+
 void world_close(struct world *w) {
     for (int i = 0; i < w->n_nodes; i++) {
-        turn_close(&w->nodes[i].turn);
+        w->nodes[i].program->turn_close(&w->nodes[i].turn);
         store_close(&w->nodes[i].store);
         roster_destroy(&w->nodes[i].roster);
     }
@@ -137,7 +151,7 @@ void world_close(struct world *w) {
     history_destroy(&w->history);
     free(w->parcels);
     free(w->told);
-    units_destroy(&w->units);
+    for (int i = 0; i < w->n_units; i++) units_destroy(&w->units[i]);
     calendar_destroy(&w->calendar);
     arena_destroy(&w->arena);
 }
