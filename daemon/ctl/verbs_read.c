@@ -113,7 +113,8 @@ static void row_problem(struct call *c, const char *section, const struct record
 }
 
 static bool problem_fits(struct call *c, const struct filter *f, const struct record *r, const struct standing *s) {
-    if (f->open && s->owner == c->unit && flow_is_elsewhere(c->flow, record_id(r), s)) return false;      /* it went with its finder */
+    bool ours = r->origin == c->unit || roster_holding(c->roster, r->origin);
+    if (f->open && !ours && flow_is_elsewhere(c->flow, record_id(r), s)) return false;                    /* it went with its finder */
     if (f->by_class && class_of(r) != f->class) return false;
     if (f->unit && r->origin != f->unit && s->owner != f->unit && s->handler != f->unit) return false;
     return fits(f, s);

@@ -146,7 +146,8 @@ static bool is_beside(const struct flow *f, uint32_t unit) {
 bool flow_is_elsewhere(const struct flow *f, struct rec_id subject, const struct standing *s) {
     if (s->machine != MACHINE_PROBLEM) return false;
     bool ours = subject.origin == f->o.unit || roster_holding(f->o.roster, subject.origin);
-    return ours ? is_beside(f, s->owner) : s->owner == f->o.unit;
+    bool handed = s->handler == f->o.unit || (s->handler && roster_holding(f->o.roster, s->handler));
+    return ours ? is_beside(f, s->owner) : s->owner == f->o.unit || !handed;
 }
 
 static bool may(struct flow *f, const struct record *subject, const struct standing *s, const struct move_row *row, uint32_t unit) {

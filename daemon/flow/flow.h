@@ -145,8 +145,8 @@ size_t flow_recipients(struct flow *flow, const struct record *directive, const 
 /* What may be done next with a standing by this unit, as Chinese words with the English name. */
 void flow_legal(struct flow *flow, const struct record *subject, const struct standing *standing, uint32_t unit, char *out, size_t out_size);
 
-/* A problem that is another line's: this unit owned it, and its finder stands below it no more; or its finder came to stand below it, and who
- * owned it before has ended it or still has it. Nobody here can act on it, is late with it, or hears more of it. */
+/* A problem that is another line's: its finder does not stand below this unit, or no more, and it is not handed to anybody here; or its finder
+ * came to stand below it, and who owned it before has ended it or still has it. Nobody here can act on it, is late with it, or hears more of it. */
 bool flow_is_elsewhere(const struct flow *flow, struct rec_id subject, const struct standing *standing);
 /* The parent is another than before: the open problems that this unit had passed up, and that the one before still has, are passed to the
  * present one. A slice; *at is where it begins and where the next one does. False: that was the last. */
