@@ -35,9 +35,14 @@ struct reading {                     /* a file out of `in` */
 struct writing {                     /* a file for `out` */
     int fd;
     uint32_t to;
-    uint64_t id, offset, unsynced, first, news, chain_bytes;
+    uint64_t id, offset, unsynced, first, news, confirmed;
 };
-struct neighbour { uint32_t code; uint64_t news, next_ms; };
+struct neighbour {
+    uint32_t code;
+    uint64_t news, next_ms;
+    bool cut;                        /* there was no room for all of it: what is left is written when of what was written something is confirmed */
+    uint64_t confirmed;
+};
 struct waiting { uint64_t name, until_ms; };
 struct drop {
     struct drop_options o;
@@ -272,14 +277,20 @@ static void sweep_one(struct drop *d, const char *name, void *context) {
 
 static void sweep(struct drop *d, struct sweep *s) { each_name(d->out, sweep_one, d, s); }
 
-/* A part for that neighbour; after: the one that it goes on with. */
+static uint64_t room_left(struct drop *d) {
+    struct sweep all = { 0 };
+    sweep(d, &all);
+    return all.bytes < d->o.out_bytes ? d->o.out_bytes - all.bytes : 0;
+}
+
+/* A part for that neighbour, as long as there is room for; after: the one that it goes on with. */
 static bool begin_writing(struct drop *d, uint32_t to, uint64_t after) {
     struct writing *w = &d->w;
     struct lz_fail fail = { 0 };
     uint8_t salt[BUNDLE_SALT_BYTES];
-    uint64_t id = fresh_id();
+    uint64_t id = fresh_id(), left = room_left(d), most = d->o.part_bytes < left ? d->o.part_bytes : left;
     lz_random(salt, sizeof salt);
-    enum lz_err err = turn_export_begin(d->o.turn, to, d->o.part_bytes, after, id, salt, &fail);
+    enum lz_err err = turn_export_begin(d->o.turn, to, most, after, id, salt, &fail);
     char text[256];
     if (err != LZ_ok) { lz_log(LZ_WARN, "drop.not_exported peer=%06u reason=%s", to, lz_log_value(lz_bytes_str(fail.text), text, sizeof text)); return false; }
     w->id = id;
@@ -299,9 +310,14 @@ static void give_up_writing(struct drop *d, const char *why) {
     (void)unlinkat(d->out, "writing.partial", 0);
 }
 
-static void note_written(struct drop *d, uint64_t news) {
-    for (size_t i = 0; i < d->n_neighbours; i++)
-        if (d->neighbours[i].code == d->w.to) d->neighbours[i].news = news;
+static void note_written(struct drop *d, bool cut) {
+    for (size_t i = 0; i < d->n_neighbours; i++) {
+        struct neighbour *who = &d->neighbours[i];
+        if (who->code != d->w.to) continue;
+        who->news = d->w.news;
+        who->cut = cut;
+        who->confirmed = d->w.confirmed;
+    }
 }
 
 /* A part is whole: it gets its name, and either the next one begins or the older ones go. */
@@ -313,12 +329,11 @@ static void finish_part(struct drop *d, const struct bundle_made *made) {
     if (!good) { give_up_writing(d, strerror(errno)); return; }
     close_fd(&w->fd);
     if (w->first == 0) w->first = made->serial;
-    w->chain_bytes += made->bytes;
     lz_log(LZ_INFO, "drop.exported peer=%06u serial=%llu records=%llu bytes=%llu more=%d", w->to, (unsigned long long)made->serial,
            (unsigned long long)made->records, (unsigned long long)made->bytes, made->more);
-    if (made->more && w->chain_bytes + d->o.part_bytes <= d->o.out_bytes && begin_writing(d, w->to, w->id)) return;
+    if (made->more && room_left(d) >= BUNDLE_BYTES_MIN && begin_writing(d, w->to, w->id)) return;
     turn_bundle_end(d->o.turn, w->id);
-    note_written(d, w->news);
+    note_written(d, made->more);
     struct sweep older = { w->to, w->first, 0 };
     sweep(d, &older);
 }
@@ -350,11 +365,13 @@ static struct neighbour *neighbour_of(struct drop *d, uint32_t code, uint64_t no
     return n;
 }
 
-static bool out_is_full(struct drop *d, uint64_t now_ms) {
-    struct sweep all = { 0 };
-    sweep(d, &all);
-    if (all.bytes + BUNDLE_BYTES_MIN <= d->o.out_bytes) return false;
-    if (now_ms >= d->out_full_ms) lz_log(LZ_WARN, "drop.out_full bytes=%llu limit=%llu", (unsigned long long)all.bytes, (unsigned long long)d->o.out_bytes);
+/* What is there for this neighbour itself makes room: the new one holds all of it that is not confirmed. */
+static bool out_is_full(struct drop *d, uint32_t to, uint64_t now_ms) {
+    struct sweep older = { to, UINT64_MAX, 0 };
+    if (room_left(d) >= BUNDLE_BYTES_MIN) return false;
+    sweep(d, &older);
+    if (room_left(d) >= BUNDLE_BYTES_MIN) return false;
+    if (now_ms >= d->out_full_ms) lz_log(LZ_WARN, "drop.out_full left=%llu limit=%llu", (unsigned long long)room_left(d), (unsigned long long)d->o.out_bytes);
     d->out_full_ms = now_ms + LZ_HOUR_MS;
     return true;
 }
@@ -368,11 +385,12 @@ static void look_out(struct drop *d, uint64_t now_ms) {
         uint32_t code = at < o->roster->n_children ? o->roster->children[at].code : o->parent;
         struct neighbour *who = neighbour_of(d, code, now_ms);
         if (now_ms < who->next_ms) continue;
-        uint64_t news = turn_export_news(d->o.turn, code);
+        uint64_t news = turn_export_news(d->o.turn, code), confirmed = turn_export_confirmed(d->o.turn, code);
+        bool rest = who->cut && who->confirmed != confirmed;
         who->next_ms = now_ms + d->o.every_ms;
         if (news == 0 && who->news) { struct sweep all = { code, UINT64_MAX, 0 }; sweep(d, &all); who->news = 0; }
-        if (news == 0 || news == who->news || out_is_full(d, now_ms)) continue;
-        d->w = (struct writing){ .fd = -1, .news = news };
+        if (news == 0 || (news == who->news && !rest) || out_is_full(d, code, now_ms)) continue;
+        d->w = (struct writing){ .fd = -1, .news = news, .confirmed = confirmed };
         d->next = at + 1;
         (void)begin_writing(d, code, 0);
         return;

@@ -48,5 +48,7 @@ enum lz_err turn_import_write(struct turn *turn, uint64_t id, bool apply, uint64
 /* ---- for the folder that does it by itself ---- */
 /* What a bundle to that neighbour would say, as a number: the same while there is nothing new to say. 0: it has a network, or it is none. */
 uint64_t turn_export_news(struct turn *turn, uint32_t to);
+/* How much of what was said is confirmed, as a number. */
+uint64_t turn_export_confirmed(struct turn *turn, uint32_t to);
 bool turn_exports(const struct turn *turn);                     /* an export is under way */
 #endif

@@ -197,6 +197,13 @@ bool turn_exports(const struct turn *t) {
 
 static uint64_t mix(uint64_t hash, const void *data, size_t len) { return lz_hash64(hash, data, len); }
 
+uint64_t turn_export_confirmed(struct turn *t, uint32_t to) {
+    struct link *l = link_find(t, to);
+    uint64_t hash = 1;
+    for (size_t i = 0; l && i < l->n_out; i++) hash = mix(hash, &l->out[i].acked, sizeof l->out[i].acked);
+    return hash;
+}
+
 uint64_t turn_export_news(struct turn *t, uint32_t to) {
     struct link *l = link_find(t, to);
     if (!l || l->gone || l->diverged || link_has_network(t, l)) return 0;
