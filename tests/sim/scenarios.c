@@ -1025,28 +1025,9 @@ static void assign(struct world *w) {
 
 static void expect_whole(struct world *w, uint32_t unit);
 
-static void enrolled_at(struct world *w, uint32_t parent, uint32_t child) {
-    struct node *n = node_of(w, parent);
-    shape_roster_put(w, n, node_of(w, child));
-    node_begin(w, n);
-    turn_child_added(n->turn, child);
-    expect(w, node_finish(w, n), "the turn of %u", parent);
-}
-
-/* A county goes to another city: the old one removes it, the province learns of it, it starts with its new configuration, and the new one
- * enrols it. */
+/* A county goes to another city. */
 static void goes_to(struct world *w, uint32_t unit, uint32_t parent) {
-    struct node *n = node_of(w, unit), *old = node_of(w, n->parent);
-    roster_remove(old->roster, unit);
-    node_begin(w, old);
-    turn_child_removed(old->turn, unit);
-    expect(w, node_finish(w, old), "the turn of %u", old->code);
-    n->parent = parent;
-    n->up_index = node_of(w, parent)->index;
-    enrolled_at(w, P, old->code);
-    enrolled_at(w, P, parent);
-    node_down(w, n, 200);
-    enrolled_at(w, parent, unit);
+    expect(w, node_move_to(w, node_of(w, unit), node_of(w, parent)), "%u cannot go to %u", unit, parent);
     run_for(w, 20 * SECOND);
     expect(w, state_at(w, parent, unit) == LINK_live && state_at(w, unit, parent) == LINK_live, "%u is not in sync with %u", unit, parent);
 }
