@@ -41,13 +41,15 @@ static size_t place_of(const struct guard *guard, int fd, const struct link *far
     return GUARD_COUNT;
 }
 
-enum waiting { QUIET, MUCH_WAITS, TOO_MUCH_WAITS };
-
-static enum waiting judge(struct guarded *at, const struct link *link, bool emptied) {
+static uint64_t came_by(int fd) {
     struct tcp_info info = { 0 };
     socklen_t len = sizeof info;
-    if (getsockopt(link->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0) return QUIET;
-    uint64_t came = info.tcpi_bytes_received;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+enum waiting { QUIET, MUCH_WAITS, TOO_MUCH_WAITS };
+
+static enum waiting judge(struct guarded *at, const struct link *link, bool emptied, uint64_t came) {
     if (!connection_equal(&at->link, link)) *at = (struct guarded){ .link = *link, .taken = at->taken, .code = at->taken ? at->code : 0 };
     if (at->taken) at->passed = emptied || at->passed + at->taken > came ? came : at->passed + at->taken;
     at->taken = 0;
@@ -57,9 +59,12 @@ static enum waiting judge(struct guarded *at, const struct link *link, bool empt
     return TOO_MUCH_WAITS;
 }
 
+uint64_t guard_patience_ms(const struct guard *guard) { return guard->busy ? GUARD_LOOK_MS : GUARD_IDLE_MS; }
+
 void guard_look(struct guard *guard, struct peers *peers, uint64_t now_ms, struct wire_counters *counters) {
     if (now_ms < guard->look_ms) return;
     guard->look_ms = now_ms + GUARD_LOOK_MS;
+    guard->busy = guard->trim_ms != 0;
     if (guard->trim_ms && now_ms >= guard->trim_ms) {          /* what was given back by then goes back to the system */
         guard->trim_ms = 0;
         (void)malloc_trim(0);
@@ -70,7 +75,11 @@ void guard_look(struct guard *guard, struct peers *peers, uint64_t now_ms, struc
         if (!connection_of(fd, &link)) { gap++; continue; }
         gap = 0;
         size_t place = place_of(guard, fd, &link);
-        enum waiting waiting = place < GUARD_COUNT ? judge(&guard->of[fd], &link, guard->emptied[place]) : QUIET;
+        if (place == GUARD_COUNT) continue;
+        uint64_t came = came_by(fd);
+        if (came != guard->of[fd].came) guard->busy = true;
+        enum waiting waiting = judge(&guard->of[fd], &link, guard->emptied[place], came);
+        guard->of[fd].came = came;
         if (waiting == QUIET) continue;
         guard->trim_ms = now_ms + TRIM_AFTER_MS;
         if (waiting != TOO_MUCH_WAITS) continue;

@@ -390,7 +390,8 @@ void wire_wait(struct wire *wire, uint64_t timeout_ms) {
     uint64_t now = lz_clock_now().mono_ms, end = timeout_ms < UINT64_MAX - now ? now + timeout_ms : UINT64_MAX;
     for (bool more = true; more; ) {
         uint64_t left = end > now ? end - now : 0;
-        more = zmq_poll(items, n, (long)(left < GUARD_LOOK_MS ? left : GUARD_LOOK_MS)) == 0 && left > GUARD_LOOK_MS;
+        uint64_t patience = guard_patience_ms(&wire->guard);
+        more = zmq_poll(items, n, (long)(left < patience ? left : patience)) == 0 && left > patience;
         tend(wire);
         now = lz_clock_now().mono_ms;
     }

@@ -81,20 +81,24 @@ bool connection_of(int fd, struct link *link);
 bool connection_equal(const struct link *a, const struct link *b);
 
 /* ---- guard.c ---- */
-enum { GUARDED_MAX = 4096, GUARD_COUNT = 2 * GATE_COUNT, GUARD_LOOK_MS = 100 };   /* our three sockets below, and the three above */
+enum { GUARDED_MAX = 4096, GUARD_COUNT = 2 * GATE_COUNT, GUARD_LOOK_MS = 100, GUARD_IDLE_MS = 500 };   /* our three sockets below, and the three above */
 struct guarded {
     struct link link;
+    uint64_t came;                   /* bytes, at the last look */
     uint64_t passed, taken;          /* bytes that came in up to a whole message; that whole messages took out since the last look */
     uint32_t code;                   /* whose, as far as a message told; 0: not yet */
 };
 struct guard {
     uint32_t listen_port, parent_port;
     uint64_t look_ms, trim_ms;
+    bool busy;                       /* at the last look, something had come in */
     bool emptied[GUARD_COUNT];       /* since the last look, the socket had nothing more to give */
     struct guarded of[GUARDED_MAX];
 };
 /* A whole message was taken. */
 void guard_took(struct guard *guard, zmq_msg_t *message, size_t len, uint32_t code);
+/* How long the next look may wait: an idle daemon sleeps. */
+uint64_t guard_patience_ms(const struct guard *guard);
 /* Ends what holds too much; looks every so often, however often it is called. */
 void guard_look(struct guard *guard, struct peers *peers, uint64_t now_ms, struct wire_counters *counters);
 
