@@ -293,6 +293,8 @@ static enum lz_err reclaim_ask_as(struct arena *arena, enum packet_type type, co
     m.asker = epoch_data(&ask->asker);
     m.answerer = epoch_data(&ask->answerer);
     CODEC_SET_BYTES(&m, after, ask->after);
+    m.has_seen = ask->seen != 0;
+    m.seen = ask->seen;
     return codec_packet(arena, type, &m.base, packet);
 }
 
@@ -311,6 +313,7 @@ enum lz_err reclaim_ask_decode(struct arena *arena, struct lz_bytes body, struct
     if (!m || !codec_epoch(m->asker, &ask->asker) || !codec_epoch(m->answerer, &ask->answerer)) return LZ_bad_packet;
     if (m->after.len > 6 + REGISTER_KEY_MAX) return LZ_bad_packet;
     ask->after = codec_bytes(m->after);
+    ask->seen = m->seen;
     return LZ_ok;
 }
 

@@ -291,6 +291,7 @@ struct reclaim_ask {
     struct epoch asker;
     struct epoch answerer;
     struct lz_bytes after;           /* record key; empty: from the start */
+    uint64_t seen;                   /* done: the asker's last position, at which it had all of its own; 0: it does not say */
 };
 struct reclaim_answer {
     struct epoch asker, answerer;

@@ -222,6 +222,18 @@ void follow_filed_tip(struct turn *t, struct link *l, struct lz_bytes body) {
         struct in_feed *in = link_in(l, tip.feeds[i].feed);
         if (in && tip.feeds[i].tip > in->tip) in->tip = tip.feeds[i].tip;
     }
+    if (epoch_equal(tip.epoch, l->epoch)) follow_has_seen(l, tip.seen);
+}
+
+/* The neighbour had all of its own when its store stood there. We may hold what our cursors have not passed, given back from elsewhere: if
+ * its store is ever copied back to before that place, this alone shows it. */
+void follow_has_seen(struct link *l, uint64_t position) {
+    for (size_t i = 0; i < l->n_in; i++) {
+        struct in_feed *in = &l->in[i];
+        if (!epoch_equal(in->cursor.epoch, l->epoch) || in->cursor.seen >= position) continue;
+        in->cursor.seen = position;
+        in->dirty = true;
+    }
 }
 
 void follow_write_cursors(struct turn *t) {

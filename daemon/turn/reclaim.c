@@ -62,7 +62,7 @@ void reclaim_open_all(struct turn *t, const struct link *by, const char *why) {
 void reclaim_ask_peer(struct turn *t, struct link *l) {
     if (!l->greeted || t->now.mono_ms < l->reclaim_next_ms) return;
     l->reclaim_next_ms = t->now.mono_ms + RECLAIM_WAIT_MS;
-    struct reclaim_ask ask = { store_epoch(t->o.store), l->epoch, key_view(&l->reclaim_after) };
+    struct reclaim_ask ask = { store_epoch(t->o.store), l->epoch, key_view(&l->reclaim_after), 0 };
     struct lz_bytes packet;
     if (reclaim_ask_encode(t->arena, &ask, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
 }
@@ -145,7 +145,7 @@ static void close_row(struct turn *t, struct link *l) {
     l->reclaim = false;
     bundle_reclaim_closed(t, l);
     store_delete(t->o.store, TABLE_reclaim, key_u32(l->code));
-    struct reclaim_ask done = { store_epoch(t->o.store), l->epoch, { 0 } };
+    struct reclaim_ask done = { store_epoch(t->o.store), l->epoch, { 0 }, store_position(t->o.store) };
     struct lz_bytes packet;
     if (reclaim_done_encode(t->arena, &done, &packet) == LZ_ok) turn_post(t, l->code, CHANNEL_SYNC, packet);
     flow_rollups_again(t->flow);
@@ -201,4 +201,5 @@ void reclaim_on_done(struct turn *t, struct link *l, struct lz_bytes body) {
     if (!l->greeted || !epoch_equal(done.asker, l->epoch) || !epoch_equal(done.answerer, store_epoch(t->o.store)) || !l->owes) return;
     l->owes = false;
     store_delete(t->o.store, TABLE_owes, key_u32(l->code));
+    follow_has_seen(l, done.seen);
 }

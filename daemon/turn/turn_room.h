@@ -159,6 +159,8 @@ void follow_fetch(struct turn *t, struct link *l, struct in_feed *in);
 void follow_apply(struct turn *t, struct link *l, struct lz_bytes envelope, enum land land);
 void follow_write_cursors(struct turn *t);
 void follow_filed_tip(struct turn *t, struct link *l, struct lz_bytes body);
+/* That its store once stood there is evidence. */
+void follow_has_seen(struct link *l, uint64_t position);
 void follow_try_all_again(struct turn *t);      /* what an older program, or a narrower roster, had to refuse; */
 void follow_try_again(struct turn *t);          /* a slice of it */
 /* publish.c */

@@ -46,7 +46,7 @@ static void packets(void) {
     if (fetch_encode(a, &f, &frame) == LZ_ok) write_seed("packet", "fetch", "", 0, frame);
     struct ack k = { .epoch = b.epoch, .cursors = { { b.feed, { b.epoch, 3, 4 } } }, .n_cursors = 1 };
     if (ack_encode(a, &k, &frame) == LZ_ok) write_seed("packet", "ack", "", 0, frame);
-    struct reclaim_ask ask = { b.epoch, store_epoch(n.store), lz_bytes_str("key of a record") };
+    struct reclaim_ask ask = { b.epoch, store_epoch(n.store), lz_bytes_str("key of a record"), 9 };
     if (reclaim_ask_encode(a, &ask, &frame) == LZ_ok) write_seed("packet", "reclaim_ask", "", 0, frame);
     if (reclaim_done_encode(a, &ask, &frame) == LZ_ok) write_seed("packet", "reclaim_done", "", 0, frame);
     struct rec_id held = pool.ids[0];

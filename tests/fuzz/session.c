@@ -310,7 +310,7 @@ static void say_reclaim(struct session_ *s, struct input *in, size_t peer, size_
     struct lz_bytes packet = { 0 }, after = chance(in, 48) ? take_bytes(in, 70) : (struct lz_bytes){ 0 };
     enum lz_err err;
     if (which != 0) {
-        struct reclaim_ask ask = { take_epoch(s, in, peer), take_our_epoch(s, in), after };
+        struct reclaim_ask ask = { take_epoch(s, in, peer), take_our_epoch(s, in), after, which == 1 ? 0 : pick(in, 16) };
         err = which == 1 ? reclaim_ask_encode(a, &ask, &packet) : reclaim_done_encode(a, &ask, &packet);
     } else {
         struct lz_bytes *list = arena_alloc(a, MAX * sizeof *list);

@@ -129,7 +129,7 @@ static void talk(struct node *n) {
             err = ack_encode(fuzz_arena(), &a, &packet);
             feed(n, peers[i], err, packet);
         }
-        struct reclaim_ask ask = { epoch_of(peers[i], 0), store_epoch(n->store), { 0 } };
+        struct reclaim_ask ask = { epoch_of(peers[i], 0), store_epoch(n->store), { 0 }, 0 };
         err = reclaim_ask_encode(fuzz_arena(), &ask, &packet);
         feed(n, peers[i], err, packet);
     }

@@ -349,7 +349,7 @@ static void reclaim_after_sibling(struct den *d) {
     uint8_t key[6];
     lz_put32(key, d->sibling->unit - 1);
     lz_put16(key + 4, UINT16_MAX);
-    struct reclaim_ask ask = { d->l.own, d->l.theirs, lz_bytes_of(key, sizeof key) };
+    struct reclaim_ask ask = { d->l.own, d->l.theirs, lz_bytes_of(key, sizeof key), 0 };
     struct lz_bytes packet;
     if (reclaim_ask_encode(d->arena, &ask, &packet) != LZ_ok) fail("reclaim ask");
     put(d, packet);
@@ -361,7 +361,7 @@ static void gives_back_unasked(struct den *d) {
     struct reclaim_answer a = { .asker = d->l.theirs, .answerer = d->l.own, .ended = true, .final = true, .envelopes = list, .n_envelopes = 2 };
     if (reclaim_answer_encode(d->arena, &a, &packet) != LZ_ok) fail("reclaim answer");
     put(d, packet);
-    struct reclaim_ask done = { d->l.own, d->l.theirs, { 0 } };
+    struct reclaim_ask done = { d->l.own, d->l.theirs, { 0 }, UINT64_MAX };
     if (reclaim_done_encode(d->arena, &done, &packet) != LZ_ok) fail("reclaim done");
     put(d, packet);
     pump(d, 250);
@@ -539,7 +539,7 @@ PACKET_FLOOD(hello_replies, hello, { .version = 1, .version_min = 1, .software =
 PACKET_FLOOD(fetches, fetch, { { d->own->unit, LANE_URGENT }, d->l.theirs, 0 })
 PACKET_FLOOD(acks, ack, { .epoch = d->l.theirs, .cursors = { { { d->own->unit, LANE_URGENT }, { d->l.theirs, 1, 1 } } }, .n_cursors = 1 })
 PACKET_FLOOD(tips, tip, { .epoch = d->l.own, .seen = 1u << 30, .feeds = { { { SCOPE_UP, LANE_BULK }, 1u << 30 } }, .n_feeds = 1, .next_ms = 1 })
-PACKET_FLOOD(reclaims, reclaim_ask, { d->l.own, d->l.theirs, { 0 } })
+PACKET_FLOOD(reclaims, reclaim_ask, { d->l.own, d->l.theirs, { 0 }, 0 })
 
 static void pour_records(struct flood *f, void *socket) {
     enum { A_BATCH = 1000 };

@@ -5,12 +5,11 @@
  * Claimed: every run that ends, ends with three stores that hold the same; nothing is applied from a line that was left. One store goes back or is
  * lost (FAULTS 1). Planted, and refuted there: POSITION_NOT_SEEN, NO_OWES, NO_LEFT.
  *
- * Two stores at once (-DFAULTS=2, `tests/models/run two`): the rules as they stand do not hold. The county writes 1; city and province take it; the
- * city's store is lost and 1 comes back to it from the province; before the city follows the county's feed again, the county's store is copied back
- * to before 1, and it writes 2 before they meet. The city's cursor is fresh and so good, the highest stamp that it names, 1, is below the county's
- * own, 2: nobody sees that 1 is gone at the county. LINE_STAMPS is a rule that holds there in every state: each entry of the line also says the
- * last stamp at which its epoch began, and the one that follows, when it judges its cursor, compares the newest record of the other's own that it
- * holds; if the line does not explain that, it owes. To compare at the origin, in what the other's hello says, would be too late when one is lost. */
+ * Two stores at once (-DFAULTS=2): the county writes 1; city and province take it; the city's store is lost and 1 comes back to it from the
+ * province; before the city follows the county's feed again, the county's store is copied back to before 1, and it writes 2 before they meet. The
+ * city's cursor is fresh and so good, the highest stamp that it names, 1, is below the county's own, 2: nobody would see that 1 is gone at the
+ * county. So who says that it has taken all back also says where its store then stood, and the other's cursor has seen that. Planted, and refuted
+ * there: NO_DONE_SEEN. */
 #ifndef FAULTS
 #define FAULTS 1
 #endif
@@ -26,9 +25,6 @@ typedef store {
     byte at[WRITES]; byte reg_at;        /* where they stand in the node's own feed; 0: nowhere */
     byte pos;                            /* the one counter */
     byte line[LINE]; byte began[LINE]; byte n;
-#ifdef LINE_STAMPS
-    byte top[LINE];                      /* the last stamp where each epoch began */
-#endif
     byte from_epoch, from_pos, from_seen;        /* the cursor on the feed of the node below; from_epoch 0: none */
     bool owes;                           /* what the node below lost I still have to see it take back */
     bool row                             /* what is mine is still to be given back by the node above */
@@ -36,20 +32,10 @@ typedef store {
 store s[3], copy[2], clone;
 bool copied[2], cloned, left[8], heard[2];       /* heard: by node i, hello of the one above, in this run */
 byte epochs, writes, faults, i; bool good;
-#ifdef LINE_STAMPS
-byte by[WRITES + 1]; bool ahead;         /* in which epoch each stamp was given */
-#define STAMPED by[writes] = NOW(0)
-#define NOTE_TOP(x) s[x].top[s[x].n] = TOP(x)
-#define COPY_TOP(to, from) to.top[i] = from.top[i]
-#else
-#define STAMPED skip
-#define NOTE_TOP(x) skip
-#define COPY_TOP(to, from) skip
-#endif
 
 #define TOP(x) (s[x].has & 4 -> 3 : (s[x].has & 2 -> (s[x].reg > 2 -> 3 : 2) : (s[x].reg > (s[x].has & 1) -> s[x].reg : (s[x].has & 1))))
 #define NOW(x) s[x].line[s[x].n - 1]
-inline begin(x) { epochs++; s[x].line[s[x].n] = epochs; s[x].began[s[x].n] = s[x].pos; NOTE_TOP(x); s[x].n++ }
+inline begin(x) { epochs++; s[x].line[s[x].n] = epochs; s[x].began[s[x].n] = s[x].pos; s[x].n++ }
 /* A record enters a store: at the next position of its feed. The register's older entry goes. */
 inline take_event(x, e) { if :: !(s[x].has >> e & 1) -> s[x].has = s[x].has | (1 << e); s[x].pos++; s[x].at[e] = s[x].pos :: else fi }
 inline take_register(x, v) { if :: v > s[x].reg -> s[x].reg = v; s[x].pos++; s[x].reg_at = s[x].pos :: else fi }
@@ -72,35 +58,16 @@ inline judge(x) {
     od; i = 0
 }
 inline open_row(x) { s[x].row = true }
-#if defined(NO_STAMP) || defined(LINE_STAMPS)
+#ifdef NO_STAMP
 #define AHEAD(x) false
 #else
 #define AHEAD(x) (x == 0 && TOP(x + 1) > TOP(x))    /* a record of the county's own, later than any that it knows */
-#endif
-#ifdef LINE_STAMPS
-inline judge_stamps(x) {
-    ahead = false;
-    if
-    :: x == 0 && TOP(1) > 0 ->
-        ahead = true; i = 0;
-        do
-        :: i < s[0].n ->
-            if :: s[0].line[i] == by[TOP(1)] -> ahead = (i + 1 == s[0].n -> TOP(1) > TOP(0) : TOP(1) > s[0].top[i + 1]) :: else fi; i++
-        :: else -> break
-        od; i = 0
-    :: else
-    fi
-}
 #endif
 /* What x + 1 says in its hello: its cursor, whether it owes, and the highest stamp that it holds of x's own. x judges itself. */
 inline hello_down(x) { judge(x); if :: !good || s[x + 1].owes || AHEAD(x) -> open_row(x) :: else fi; heard[x] = true }
 /* What x says in its hello: its line. x + 1 judges the cursor that it keeps; the verdict is durable with the reset. */
 inline hello_up(x) {
     judge(x);
-#ifdef LINE_STAMPS
-    judge_stamps(x);
-    if :: ahead -> s[x + 1].owes = true; heard[x] = false :: else fi;
-#endif
     if
     :: !good ->
         if :: x == 0 -> left[s[1].from_epoch] = true :: else fi;
@@ -123,7 +90,7 @@ inline follow(x, to) {
     s[x + 1].from_pos = to; s[x + 1].from_seen = (s[x].pos > s[x + 1].from_seen -> s[x].pos : s[x + 1].from_seen)
 }
 #define MISSING(x) ((s[x + 1].has & ~s[x].has) != 0 || s[x + 1].reg > s[x].reg)
-/* x + 1 gives back what it holds. Final: it waits for nothing itself. */
+/* x + 1, which knows the line of x, gives back what it holds. Final: it waits for nothing itself. */
 inline reclaim(x) {
 #ifndef NO_OWE_CHILD
     if :: x == 1 && MISSING(1) -> s[1].owes = true; heard[0] = false :: else fi;       /* the county's, which it may have lost as well */
@@ -137,7 +104,11 @@ inline reclaim(x) {
 #ifdef NO_FINAL
     s[x].row = false; s[x + 1].owes = false
 #else
-    if :: !s[x + 1].row -> s[x].row = false; s[x + 1].owes = false :: else fi
+    if :: !s[x + 1].row -> s[x].row = false; s[x + 1].owes = false;
+#ifndef NO_DONE_SEEN
+        if :: s[x + 1].from_seen < s[x].pos -> s[x + 1].from_seen = s[x].pos :: else fi
+#endif
+    :: else fi
 #endif
     ;
     if :: x == 1 && !s[1].row -> heard[0] = false :: else fi         /* whole again: it says hello once more */
@@ -146,7 +117,7 @@ inline store_copy(to, from) {
     to.has = from.has; to.reg = from.reg; to.reg_at = from.reg_at; to.pos = from.pos; to.n = from.n; to.owes = from.owes; to.row = from.row;
     to.from_epoch = from.from_epoch; to.from_pos = from.from_pos; to.from_seen = from.from_seen; i = 0;
     do :: i < WRITES -> to.at[i] = from.at[i]; i++ :: else -> break od; i = 0;
-    do :: i < LINE -> to.line[i] = from.line[i]; to.began[i] = from.began[i]; COPY_TOP(to, from); i++ :: else -> break od; i = 0
+    do :: i < LINE -> to.line[i] = from.line[i]; to.began[i] = from.began[i]; i++ :: else -> break od; i = 0
 }
 inline wipe(x) {
     s[x].has = 0; s[x].reg = 0; s[x].reg_at = 0; s[x].pos = 0; s[x].n = 0; s[x].owes = false; s[x].from_epoch = 0; s[x].from_pos = 0; s[x].from_seen = 0;
@@ -170,8 +141,8 @@ init {
     byte k;
     d_step { begin(0); begin(1); begin(2) }
     do
-    :: d_step { writes < WRITES && !s[0].row -> take_event(0, writes); writes++; STAMPED }
-    :: d_step { writes < WRITES && !s[0].row -> writes++; take_register(0, writes); STAMPED }
+    :: d_step { writes < WRITES && !s[0].row -> take_event(0, writes); writes++ }
+    :: d_step { writes < WRITES && !s[0].row -> writes++; take_register(0, writes) }
     /* the links, lower and upper */
     :: d_step { NOW(0) != s[1].from_epoch -> hello_up(0) }
     :: d_step { NOW(1) != s[2].from_epoch -> hello_up(1) }
@@ -179,8 +150,8 @@ init {
     :: d_step { !heard[1] -> hello_down(1) }
     :: atomic { GREETED(0) && s[0].pos > s[1].from_pos -> k = s[1].from_pos + 1; do :: k < s[0].pos -> k++ :: break od; d_step { follow(0, k); k = 0 } }
     :: atomic { GREETED(1) && s[1].pos > s[2].from_pos -> k = s[2].from_pos + 1; do :: k < s[1].pos -> k++ :: break od; d_step { follow(1, k); k = 0 } }
-    :: d_step { s[0].row && (MISSING(0) || !s[1].row) -> reclaim(0) }
-    :: d_step { s[1].row && (MISSING(1) || !s[2].row) -> reclaim(1) }
+    :: d_step { s[0].row && GREETED(0) && (MISSING(0) || !s[1].row) -> reclaim(0) }
+    :: d_step { s[1].row && GREETED(1) && (MISSING(1) || !s[2].row) -> reclaim(1) }
     /* what happens to stores */
     :: d_step { !copied[0] -> copied[0] = true; store_copy(copy[0], s[0]) }
     :: d_step { !copied[1] -> copied[1] = true; store_copy(copy[1], s[1]) }

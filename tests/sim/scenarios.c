@@ -428,6 +428,35 @@ static void persist(struct world *w) {
     heal_and_check(w);
 }
 
+static bool batches_of_the_county(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes) {
+    (void)w;
+    return from->code == K12 && to->code == C1 && bytes.data[4] == PACKET_BATCH;
+}
+
+/* The city loses its store and gets the county's fire back from above; before it follows the county again, the county's store is copied
+ * back by hand to before the fire, and its clerk writes: the city's cursor is fresh, and the newest stamp that it names is below the
+ * county's own. That the county once said it had all is the only evidence. (Found by the model of the lineage with two faults.) */
+static void two_one_after_another(struct world *w) {
+    one_line(w);
+    node_copy(w, node_of(w, K12));
+    struct rec_id id = fire(w, K12);
+    run_for(w, 5 * SECOND);
+    expect(w, holds(w, P, id), "the fire has come to the province");
+    w->eats = batches_of_the_county;
+    node_destroy(w, node_of(w, C1));
+    run_for(w, 15 * SECOND);
+    expect(w, holds(w, C1, id), "the city has the fire back from above");
+    node_restore(w, node_of(w, K12));
+    world_dark(w, node_of(w, K12), 5 * SECOND);
+    run_for(w, 2 * SECOND);
+    expect(w, !holds(w, K12, id), "the county's store is as it was before");
+    expect(w, write_at_once(w, K12) == LZ_ok, "its clerk can write");
+    w->eats = NULL;
+    run_for(w, 20 * SECOND);
+    expect(w, holds(w, K12, id), "the fire has not come back to the county");
+    heal_and_check(w);
+}
+
 static struct lz_bytes late_batch(struct world *w, struct epoch epoch, struct feed_id feed, uint64_t from) {
     struct batch b = { .feed = feed, .epoch = epoch, .from = from, .to = from + 50, .seen = from + 60, .tip = from + 50 };
     struct lz_bytes packet = { 0 };
@@ -2072,6 +2101,7 @@ static const struct scenario scenarios[] = {
     { "newrec", newrec, false },
     { "final", final, false },
     { "persist", persist, false },
+    { "two_one_after_another", two_one_after_another, false },
     { "gate", gate, false },
     { "owes", owes, false },
     { "order", order_first, false },

@@ -904,10 +904,10 @@ Test(packet, tip_fetch_and_ack_come_back) {
 
 Test(packet, reclaim_comes_back) {
     struct lz_bytes bytes;
-    struct reclaim_ask a = { epoch_of(1), epoch_of(2), str("after") }, b;
+    struct reclaim_ask a = { epoch_of(1), epoch_of(2), str("after"), 77 }, b;
     cr_assert_eq(reclaim_ask_encode(arena, &a, &bytes), LZ_ok);
     cr_assert_eq(reclaim_ask_decode(arena, body_of(bytes, PACKET_RECLAIM_ASK), &b), LZ_ok);
-    cr_assert(epoch_equal(a.asker, b.asker) && epoch_equal(a.answerer, b.answerer) && lz_bytes_equal(a.after, b.after));
+    cr_assert(epoch_equal(a.asker, b.asker) && epoch_equal(a.answerer, b.answerer) && lz_bytes_equal(a.after, b.after) && b.seen == 77);
     a.after = (struct lz_bytes){ 0 };
     cr_assert_eq(reclaim_done_encode(arena, &a, &bytes), LZ_ok);
     cr_assert_eq(reclaim_ask_decode(arena, body_of(bytes, PACKET_RECLAIM_DONE), &b), LZ_ok);

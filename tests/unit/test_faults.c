@@ -913,7 +913,7 @@ Test(messages, are_whole_or_not_at_all, .timeout = 60) {
     struct tip tip = { .epoch = some, .feeds = { { feed, 9 } }, .n_feeds = 1, .next_ms = 1000, .wall_ms = 6, .cause = str("why") };
     struct fetch fetch = { feed, some, 3 };
     struct ack ack = { .epoch = some, .cursors = { { feed, { some, 4, 5 } } }, .n_cursors = 1 };
-    struct reclaim_ask reclaim = { some, some, str("1234567") };
+    struct reclaim_ask reclaim = { some, some, str("1234567"), 7 };
     struct reclaim_answer given = { .asker = some, .answerer = some, .after = str("1234567"), .next = str("1234568"), .envelopes = envelopes,
         .n_envelopes = 2 };
     struct repair repair = { .keys = keys, .envelopes = envelopes, .n_keys = 2, .n_envelopes = 2 };
