@@ -179,6 +179,7 @@ void carry_settle(struct world *w) {
             }
         }
         world_run(w, w->now_ms + 10000);
+        for (int i = 0; i < w->n_nodes; i++) node_resolve(w, &w->nodes[i]);      /* a file may show two lines of one store: a person decides */
         quiet = is_quiet(w) ? quiet + 1 : 0;
     }
     if (quiet < 2) world_fail(w, "files went to and fro %d times, and there is still something to say", rounds);

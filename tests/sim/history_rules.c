@@ -429,6 +429,15 @@ void judge_places(struct history *h) {
 
 /* ---- what clerks are shown -------------------------------------------------------------------------------------------------------------- */
 
+/* A problem is judged late or returned where its finder or its handler stands at or below, and its owner in the same line; elsewhere it is
+ * shown as it is, and is nobody's lateness: its owner is another unit's parent now, or it was handed to another. */
+static bool is_business_of(const struct history *h, const struct entry *e, const struct folded *s, int32_t at) {
+    int32_t origin = unit_of(h, e->origin), owner = unit_of(h, s->owner), handler = s->handler ? unit_of(h, s->handler) : NONE;
+    if (law_of(e->kind)->life != LIFE_PROBLEM) return true;
+    bool line = owner != NONE && (set_has(&h->units[at].above, (size_t)owner) || set_has(&h->units[at].below, (size_t)owner));
+    return line && (set_has(&h->units[origin].above, (size_t)at) || (handler != NONE && set_has(&h->units[handler].above, (size_t)at)));
+}
+
 static void judge_row(struct history *h, const struct entry *subject, enum life life, const struct row *row) {
     const struct history_standing *r = &row->row;
     struct folded s;
@@ -449,7 +458,7 @@ static void judge_row(struct history *h, const struct entry *subject, enum life 
     if (!state_is_open(life, s.state) && r->colour)
         find(h, "COLOUR %s for %06u at %06u is over and shows %u", entry_name(subject, name), r->unit, at, r->colour);
     bool reported = life == LIFE_HANDLING && s.state == 4;
-    if (state_is_open(life, s.state) && life != LIFE_EMERGENCY && !reported && s.returns && r->colour < 2)
+    if (state_is_open(life, s.state) && life != LIFE_EMERGENCY && !reported && s.returns && r->colour < 2 && is_business_of(h, subject, &s, row->at))
         find(h, "COLOUR %s for %06u at %06u was returned and shows %u", entry_name(subject, name), r->unit, at, r->colour);
 }
 
