@@ -67,16 +67,23 @@ static bool live_is_doubled(struct world *w, const struct line *l) {
 }
 
 /* When the last byte has left, on a line that takes so many a second. */
-static uint64_t leaves_at(struct world *w, struct line *l, int way, size_t len) {
+static uint64_t leaves_at(struct world *w, struct line *l, int way, enum channel channel, size_t len) {
     uint64_t rate = w->now_ms < l->slow_until ? l->bytes_per_s : w->healing ? 0 : w->odds.bytes_per_s;
-    uint64_t at = l->busy_until[way] > w->now_ms ? l->busy_until[way] : w->now_ms;
+    bool sync = channel == CHANNEL_SYNC;
+    uint64_t *busy = &l->busy_until[way][sync], at = *busy > w->now_ms ? *busy : w->now_ms;
+    if (rate && l->busy_until[way][!sync] > w->now_ms) rate = (rate + 1) / 2;
     if (rate) at += (len * 1000 + rate - 1) / rate;
-    l->busy_until[way] = at;
+    *busy = at;
+    if (!sync) l->live_leaves[way][l->n_live[way]++ % LIVE_KEPT] = at;
     return at;
 }
 
+static bool live_is_choked(const struct world *w, const struct line *l, int way) {
+    return l->n_live[way] >= LIVE_KEPT && l->live_leaves[way][l->n_live[way] % LIVE_KEPT] > w->now_ms;
+}
+
 static uint64_t arrives_at(struct world *w, struct line *l, int way, enum channel channel, size_t len) {
-    uint64_t at = leaves_at(w, l, way, len) + w->odds.delay_min_ms;
+    uint64_t at = leaves_at(w, l, way, channel, len) + w->odds.delay_min_ms;
     if (channel != CHANNEL_SYNC) {
         at += sim_random(w, w->odds.delay_max_ms - w->odds.delay_min_ms + 1);
         if (w->now_ms < l->reorder_until) at += sim_random(w, l->reorder_ms);
@@ -91,18 +98,21 @@ static uint64_t arrives_at(struct world *w, struct line *l, int way, enum channe
     return at;
 }
 
+static const uint64_t FRESH = UINT64_C(1) << 62;                 /* behind all that wait for a busy daemon at the same moment */
+
 static void post(struct world *w, struct node *from, struct node *to, struct node *child, enum channel channel, struct lz_bytes bytes) {
     struct line *l = &child->line;
     int way = child == from ? 0 : 1, copies = 1;
     if (!l->connected) return;
     if (channel == CHANNEL_SYNC && way == 1 && !l->heard) return;       /* the parent does not know the way yet */
     if (w->eats && w->eats(w, from, to, bytes)) { w->lost_packets++; return; }
+    if (channel != CHANNEL_SYNC && live_is_choked(w, l, way)) { w->lost_packets++; return; }
     if (channel != CHANNEL_SYNC && !w->healing) {
         if (live_is_lost(w, l) || w->now_ms < l->cut_until[way]) { w->lost_packets++; return; }
         if (live_is_doubled(w, l)) { copies = 2; w->lost_packets++; }
     }
     while (copies-- > 0) {
-        struct parcel p = { arrives_at(w, l, way, channel, bytes.len), w->orders++, from->index, to->index, child->index, channel,
+        struct parcel p = { arrives_at(w, l, way, channel, bytes.len), FRESH | w->orders++, from->index, to->index, child->index, channel,
                             malloc(bytes.len + 1), bytes.len, l->connection, to->starts };
         LZ_ASSERT(p.bytes);
         memcpy(p.bytes, bytes.data, bytes.len);
@@ -166,11 +176,27 @@ static bool is_dead(const struct world *w, const struct parcel *p) {
     return !to->up || !l->connected || p->connection != l->connection || p->starts != to->starts;
 }
 
+/* A daemon that is at work takes what came meanwhile when it is done: of all its connections in turn, as libzmq does. */
+static bool waits_for_it(struct world *w, struct node *to, struct parcel *p) {
+    struct line *l = &w->nodes[p->child].line;
+    uint64_t *ticket = &l->ticket[p->child == p->from ? 0 : 1];
+    if (to->busy_until <= w->now_ms) {
+        if (p->order < FRESH) to->ticket = p->order;
+        return false;
+    }
+    *ticket = (*ticket > to->ticket ? *ticket : to->ticket) + 1;
+    p->order = *ticket;
+    p->at_ms = to->busy_until;
+    push(w, *p);
+    return true;
+}
+
 /* The next parcel, and what else is there for the same node by then: one wake-up, one turn. */
 void net_deliver(struct world *w) {
     struct parcel p = pop(w);
     struct node *to = &w->nodes[p.to];
     if (!is_dead(w, &p)) {
+        if (waits_for_it(w, to, &p)) return;
         node_begin(w, to);
         feed(w, to, &p);
         while (w->n_parcels && w->parcels[0].to == to->index && w->parcels[0].at_ms <= w->now_ms && to->program->turn_has_room(to->turn)) {

@@ -141,6 +141,14 @@ void node_begin(struct world *w, struct node *n) {
     if (n->hung) { n->program->turn_parent_event(n->turn, PARENT_LOST); n->hung = false; }
 }
 
+/* What it has taken in this turn has cost its time; what comes meanwhile waits (net.c). */
+static void works(struct world *w, struct node *n) {
+    const struct turn_counters *c = turn_counters(n->turn);
+    uint64_t taken = c->records + c->duplicates;
+    n->busy_until = w->now_ms + (taken > n->taken ? taken - n->taken : 0) * w->odds.us_per_record / 1000;
+    n->taken = taken;
+}
+
 /* Ends the turn that was begun; false: the node died in it, or was full. Whatever it had given out before it died is on its way. */
 bool node_finish(struct world *w, struct node *n) {
     w->turns++;
@@ -157,6 +165,7 @@ bool node_finish(struct world *w, struct node *n) {
         return false;
     }
     net_take(w, n);
+    if (w->odds.us_per_record) works(w, n);
     if (n->lost) witness_turn(w, n);
     n->wake_ms = n->program->turn_next_deadline(n->turn);
     if (n->wake_ms <= w->now_ms) n->wake_ms = w->now_ms + (err == LZ_full ? 100 : 1);       /* as main.c waits */

@@ -1359,6 +1359,61 @@ static void hello_flood(struct world *w) {
     heal_and_check(w);
 }
 
+/* ---- floods and slow links: what the others' records take from the clerk to their tier --------------------------------------------------- */
+
+/* The slowest of a few, with so many reports of `noisy` on that task meanwhile, every ten milliseconds. */
+static uint64_t slowest(struct world *w, uint32_t noisy, struct rec_id task, int reports, size_t bytes, struct rec_id (*say)(struct world *w, uint32_t unit),
+                        uint32_t unit, uint32_t at) {
+    enum { PROBES = 10, STEP_MS = 10, PATIENCE_MS = 120000 };
+    uint64_t slowest = 0;
+    for (int i = 0; i < PROBES && !w->failed; i++) {
+        struct rec_id id = say(w, unit);
+        uint64_t began = w->now_ms;
+        while (!w->failed && !holds(w, at, id) && w->now_ms < began + PATIENCE_MS) {
+            for (int k = 0; k < reports && w->now_ms < began + SECOND; k++) progress(w, noisy, task, k, bytes);
+            run_for(w, STEP_MS);
+        }
+        if (w->now_ms - began > slowest) slowest = w->now_ms - began;
+        while (!w->failed && w->now_ms < began + SECOND) {
+            for (int k = 0; k < reports; k++) progress(w, noisy, task, k, bytes);
+            run_for(w, STEP_MS);
+        }
+    }
+    return slowest;
+}
+
+/* One county reports five times what its city can take in a second; the city's other county is served in turn. */
+static void flood(struct world *w) {
+    whole_tree(w);
+    struct rec_id task = issue(w, C1, K11, KIND_task, 0);
+    run_for(w, 5 * SECOND);
+    act(w, K11, task, "sign", 0);
+    run_for(w, 5 * SECOND);
+    w->odds.us_per_record = 2000;
+    uint64_t calm = slowest(w, K11, task, 0, 0, problem, K12, C1), flooded = slowest(w, K11, task, 25, 100, problem, K12, C1);
+    printf("     flood: %llu ms without, %llu ms with it\n", (unsigned long long)calm, (unsigned long long)flooded);
+    expect(w, flooded <= calm + 2000, "a sibling's problem takes %llu ms instead of %llu", (unsigned long long)flooded, (unsigned long long)calm);
+    w->odds.us_per_record = 0;
+    run_for(w, 2 * MINUTE);
+    heal_and_check(w);
+}
+
+/* The city's line takes 20,000 bytes a second, and one county brings it for the province what takes five minutes: a fire of the other overtakes all but
+ * what is on its way. */
+static void slow_link(struct world *w) {
+    whole_tree(w);
+    struct rec_id task = issue(w, P, K11, KIND_task, 0);
+    run_for(w, 5 * SECOND);
+    act(w, K11, task, "sign", 0);
+    run_for(w, 5 * SECOND);
+    node_of(w, C1)->line.bytes_per_s = 20000;
+    node_of(w, C1)->line.slow_until = w->now_ms + 10 * MINUTE;
+    uint64_t calm = slowest(w, K11, task, 0, 0, fire, K12, P), flooded = slowest(w, K11, task, 3, 2000, fire, K12, P);
+    printf("     slow link: %llu ms without, %llu ms with a backlog\n", (unsigned long long)calm, (unsigned long long)flooded);
+    expect(w, flooded <= calm + MINUTE, "a fire takes %llu ms instead of %llu", (unsigned long long)flooded, (unsigned long long)calm);
+    heal_and_check(w);
+}
+
 /* "You lost something": believed, and after a few times not again so soon. Who has lost something is told until it has it back. */
 static void claim_flood(struct world *w) {
     one_line(w);
@@ -2128,6 +2183,8 @@ static const struct scenario scenarios[] = {
     { "unknown_kind", unknown_kind, false },
     { "forged_own", forged_own, false },
     { "hello_flood", hello_flood, false },
+    { "flood", flood, false },
+    { "slow_link", slow_link, false },
     { "claim_flood", claim_flood, false },
     { "fetch_flood", fetch_flood, false },
     { "others_problem", others_problem, false },

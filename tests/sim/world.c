@@ -123,9 +123,14 @@ void world_heal(struct world *w) {
     for (int i = 0; i < w->n_nodes; i++) {
         struct node *n = &w->nodes[i];
         struct line *l = &n->line;
-        bool swapped = n->speaks_as != i, choked = l->busy_until[0] > w->now_ms + 2000 || l->busy_until[1] > w->now_ms + 2000;
+        bool swapped = n->speaks_as != i, choked = false;
+        for (int k = 0; k < 4; k++) choked |= l->busy_until[k / 2][k % 2] > w->now_ms + 2000;
         heal_node(w, n);
-        if (choked) l->busy_until[0] = l->busy_until[1] = l->last_at[0] = l->last_at[1] = 0;       /* another line, another connection */
+        if (choked) {                                            /* another line, another connection */
+            memset(l->busy_until, 0, sizeof l->busy_until);
+            l->last_at[0] = l->last_at[1] = 0;
+            l->n_live[0] = l->n_live[1] = 0;
+        }
         if (swapped || choked) net_disconnect(w, i);
     }
     for (int i = 0; i < w->n_nodes; i++) {

@@ -16,12 +16,17 @@ struct odds {                        /* how a link is, besides what happens to i
     double lose, twice;                            /* per live packet */
     uint32_t delay_min_ms, delay_max_ms, quantum_ms;       /* quantum: packets come in at its multiples, many to a turn */
     uint64_t bytes_per_s;            /* 0: no limit */
+    uint32_t us_per_record;          /* what a daemon takes to take one; 0: no time */
 };
-/* The link of a child to its parent. Directions: 0 up, 1 down. */
+/* The link of a child to its parent. Directions: 0 up, 1 down. A direction has two connections, which share what the link takes; the live one
+ * keeps so many packets that have not left, and drops what comes then, as a PUB socket does. */
+enum { LIVE_KEPT = 256 };
 struct line {
     bool connected, heard;           /* heard: the parent knows the way back, since a packet came up on this connection */
     uint64_t connection, connect_at;
-    uint64_t cut_until[2], clog_until[2], busy_until[2], last_at[2];
+    uint64_t cut_until[2], clog_until[2], last_at[2];
+    uint64_t busy_until[2][2], live_leaves[2][LIVE_KEPT], ticket[2];         /* by direction; live, sync; ticket: whose turn it is at a busy daemon */
+    size_t n_live[2];
     uint64_t lose_until, twice_until, reorder_until, slow_until;
     double lose, twice;
     uint64_t reorder_ms, bytes_per_s;
@@ -53,6 +58,7 @@ struct node {
     uint64_t drift_from_ms;
     uint64_t wake_ms, back_ms;       /* when it runs by itself; when it starts again */
     uint64_t starts, crashes, turns;
+    uint64_t busy_until, taken, ticket;  /* by records that it takes time for */
     uint32_t false_starts;           /* since the last good one */
     bool lost;                       /* its store went back, and it has not said so yet */
     struct again {                   /* the last command of its clerk, to be given again */
