@@ -194,6 +194,14 @@ void follow_batch(struct turn *t, struct link *l, struct lz_bytes body) {
     }
 }
 
+/* Cut one way: we hear them, they do not hear us. A silence is measured by what we had promised when it began: who has only now said that it
+ * will speak often was right to be silent before. */
+static uint32_t too_long(const struct turn *t, const struct link *l, uint32_t heard_ms) {
+    bool lately = t->now.mono_ms < l->told_changed_ms + 2 * (uint64_t)l->told_next_ms + 2000;
+    uint32_t promised = lately && l->told_before_ms > l->told_next_ms ? l->told_before_ms : l->told_next_ms;
+    return promised && heard_ms > 2 * (uint64_t)promised + 2000 ? heard_ms : 0;
+}
+
 void follow_tip(struct turn *t, struct link *l, struct lz_bytes body) {
     struct tip tip;
     if (tip_decode(t->arena, body, &tip) != LZ_ok) { t->counters.bad_packets++; return; }
@@ -202,7 +210,7 @@ void follow_tip(struct turn *t, struct link *l, struct lz_bytes body) {
     l->clock_offset_ms = (int64_t)(tip.wall_ms - t->now.wall_ms);
     l->tip_heard_ms = t->now.mono_ms;
     l->tip_proven = true;
-    l->unheard_ms = tip.heard_ms;
+    l->unheard_ms = too_long(t, l, tip.heard_ms);
     size_t n = tip.cause.len < sizeof l->cause ? tip.cause.len : 0;
     if (n) memcpy(l->cause, tip.cause.data, n);
     l->cause[n] = 0;

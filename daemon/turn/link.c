@@ -469,7 +469,7 @@ static enum link_state judge(struct turn *t, struct link *l, char *why, size_t s
         return LINK_greeting;
     }
     if (is_silent(t, l)) { snprintf(why, size, "%llu 秒没有收到对方消息", (unsigned long long)((t->now.mono_ms - l->heard_ms) / 1000)); return LINK_stalled; }
-    if (l->told_next_ms && l->unheard_ms > 2 * l->told_next_ms + 2000) {       /* cut one way: we hear them, they do not hear us */
+    if (l->unheard_ms) {
         snprintf(why, size, "对方已有 %u 秒没有收到本机消息", l->unheard_ms / 1000);
         return LINK_stalled;
     }

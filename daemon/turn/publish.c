@@ -232,7 +232,11 @@ bool publish_compose_tip(struct turn *t, struct link *l, uint32_t next_ms, struc
 
 static void tip_to(struct turn *t, struct link *l, uint32_t next_ms) {
     struct lz_bytes packet;
-    l->told_next_ms = next_ms;
+    if (l->told_next_ms != next_ms) {
+        l->told_before_ms = l->told_next_ms;
+        l->told_changed_ms = t->now.mono_ms;
+        l->told_next_ms = next_ms;
+    }
     if (publish_compose_tip(t, l, next_ms, &packet)) turn_post(t, l->code, CHANNEL_SYNC, packet);
 }
 

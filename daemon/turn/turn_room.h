@@ -43,7 +43,9 @@ struct link {
     struct epoch epoch;              /* theirs, as hello showed */
     uint64_t hello_sent_ms, heard_ms, heard_wall_ms, tip_heard_ms, connected_ms;
     uint64_t greeted_turn;           /* the turn that took their hello: if it is given up, so is the hello */
-    uint32_t hello_tries, tip_next_ms, told_next_ms, unheard_ms;   /* told: when our next tip comes; unheard: how long the peer has not heard us */
+    uint32_t hello_tries, tip_next_ms, unheard_ms;                 /* unheard: for how long the peer has not heard us, when that is too long */
+    uint32_t told_next_ms, told_before_ms;                         /* when our next tip comes, as we said last, and before that changed */
+    uint64_t told_changed_ms;
     bool tip_proven;                 /* a tip of the present epoch came since hello */
     char software[64], cause[256], reason[160];
     int64_t clock_offset_ms;

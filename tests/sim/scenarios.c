@@ -911,6 +911,24 @@ static void live_down(struct world *w) { silence(w, false, true); }
 /* Nothing is under way, so the side that still hears has nothing that waits for an answer: the tips tell it that it is not heard. */
 static void live_idle(struct world *w) { silence(w, true, false); }
 
+/* One county reports after a long silence, so the city tells all its links that it will speak often: the idle ones of its other counties are
+ * as live as before. */
+static void live_beside(struct world *w) {
+    w->tip_idle_ms = MINUTE;
+    whole_tree(w);
+    run_for(w, 10 * MINUTE);
+    for (int round = 0; round < 3; round++) {
+        run_for(w, 3 * MINUTE + (uint64_t)round * 20 * SECOND);
+        expect(w, state_at(w, C1, K11) == LINK_live && state_at(w, K11, C1) == LINK_live, "live before");
+        (void)problem(w, K12);
+        for (int i = 0; i < 1200 && !w->failed; i++) {
+            run_for(w, 100);
+            expect(w, state_at(w, C1, K11) != LINK_stalled && state_at(w, K11, C1) != LINK_stalled, "stalled %d ms after another has reported", 100 * i);
+        }
+    }
+    heal_and_check(w);
+}
+
 static bool live_batches_and_tips(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes) {
     (void)w;
     return from->code == K12 && to->code == C1 && (is_type(bytes, PACKET_BATCH) || is_type(bytes, PACKET_TIP));
@@ -2172,6 +2190,7 @@ static const struct scenario scenarios[] = {
     { "live_up", live_up, false },
     { "live_down", live_down, false },
     { "live_idle", live_idle, false },
+    { "live_beside", live_beside, false },
     { "live_proof", live_proof, false },
     { "live_restored", live_restored, false },
     { "crash", crash, false },
