@@ -29,6 +29,7 @@ void history_destroy(struct history **history_p) {
     free(h->asks);
     free(h->rows);
     free(h->sums);
+    free(h->follows);
     free(h->by_id);
     free(h->by_request);
     free(h->twice);
@@ -86,6 +87,7 @@ void history_unit(struct history *h, uint32_t code, uint32_t parent, uint32_t ti
         while (h->by_code[slot]) slot = (slot + 1) % (4 * HISTORY_UNITS);
         h->by_code[slot] = (int16_t)(at + 1);
     }
+    h->units[at].moves += h->units[at].code && h->units[at].parent != parent;
     h->units[at].code = code;
     h->units[at].parent = parent;
     h->units[at].tier = tier;
@@ -328,6 +330,34 @@ void history_sum(struct history *h, uint32_t at, uint32_t kind, const uint8_t *s
     *list = (int32_t)h->n_sums++;
 }
 
+/* ---- how far one follows another --------------------------------------------------------------------------------------------- */
+
+/* What may set a place back: a store of the two that was lost or went back, or a neighbour that came or went. */
+static size_t losses_of(const struct history *h, uint32_t unit, uint32_t peer) {
+    int32_t a = unit_of(h, unit), b = unit_of(h, peer);
+    return (a == NONE ? 0 : h->units[a].losses + h->units[a].moves) + (b == NONE ? 0 : h->units[b].losses + h->units[b].moves);
+}
+
+/* "Acknowledged positions never go back except after a loss that is told." */
+void history_place(struct history *h, uint32_t unit, uint32_t peer, enum history_side side, uint64_t feed, uint64_t position) {
+    h->figures.places++;
+    for (size_t i = 0; i < h->n_follows; i++) {
+        struct follow *f = &h->follows[i];
+        if (f->unit != unit || f->peer != peer || f->side != side || f->feed != feed) continue;
+        /* twice for a loss: with the store itself, and, long after it may be, when the two meet and judge */
+        bool back = position < f->position, excused = back && f->backs < 2 * losses_of(h, unit, peer);
+        if (back && !excused)
+            find(h, "BACK %06u, of feed %llx %s %06u: %llu, before that %llu", unit, (unsigned long long)feed,
+                 side == HISTORY_FOLLOWS ? "of" : "as acknowledged by", peer, (unsigned long long)position, (unsigned long long)f->position);
+        h->figures.excused += excused;
+        f->position = position;
+        f->backs += back;
+        return;
+    }
+    h->follows = more(h->follows, h->n_follows, &h->max_follows, sizeof *h->follows);
+    h->follows[h->n_follows++] = (struct follow){ unit, peer, side, feed, position, 0 };
+}
+
 /* ---- the verdict ---------------------------------------------------------------------------------------------------------- */
 
 /* Who belongs to what: moves and progress hang on their subject. */
@@ -357,6 +387,7 @@ size_t history_judge(struct history *h) {
     judge_places(h);
     judge_standings(h);
     judge_sums(h);
+    judge_follows(h);
     for (size_t i = 0; i < h->n_entries; i++)            /* what nobody near has kept, nobody can have noticed */
         if (h->entries[i].missed && !h->entries[i].gone) node(h, h->entries[i].origin)->must_report = true;
     for (size_t i = 0; i < h->n_units; i++)

@@ -63,6 +63,11 @@ void history_unanswered(struct history *h, size_t ask);              /* only a n
 void history_look(struct history *h);                                /* forgets what was held before */
 void history_holds(struct history *h, uint32_t unit, const void *key, size_t key_len, const void *envelope, size_t len);
 
+/* How far a feed of one was followed by the other, as a store at `unit` has it: its own place in a feed of `peer` (HISTORY_FOLLOWS), or what
+ * `peer` has acknowledged of a feed of its own (HISTORY_IS_FOLLOWED). feed: any number that both know it by. */
+enum history_side { HISTORY_FOLLOWS, HISTORY_IS_FOLLOWED };
+void history_place(struct history *h, uint32_t unit, uint32_t peer, enum history_side side, uint64_t feed, uint64_t position);
+
 struct history_standing {            /* a line that a clerk reads at a node */
     uint8_t subject[HISTORY_ID];
     uint32_t unit;                   /* the recipient; 0: a problem or an emergency */
@@ -78,6 +83,6 @@ void history_sum(struct history *h, uint32_t at, uint32_t kind, const uint8_t *s
 /* ---- the verdict ---- */
 size_t history_judge(struct history *h);                             /* how many differences; the first HISTORY_FINDINGS have a text */
 const char *history_finding(const struct history *h, size_t index);
-struct history_figures { size_t asks, accepted, refused, unanswered, retried, records, held, standings, sums, excused; };
+struct history_figures { size_t asks, accepted, refused, unanswered, retried, records, held, standings, sums, places, excused; };
 struct history_figures history_figures(const struct history *h);
 #endif

@@ -68,7 +68,7 @@ struct unit {
     int32_t up;
     struct set above, below, ever_above, ever_below;         /* with itself */
     uint32_t *epochs;
-    size_t n_epochs, deaths, losses, clocks;
+    size_t n_epochs, deaths, losses, clocks, moves;
     bool must_report, reported;
 };
 struct asked {
@@ -79,6 +79,12 @@ struct asked {
     size_t deaths;
 };
 struct row { struct history_standing row; int32_t at, state, next; };
+struct follow {                      /* the place in one feed, as one store has it */
+    uint32_t unit, peer;
+    enum history_side side;
+    uint64_t feed, position;
+    size_t backs;                    /* how often it went back */
+};
 struct sum { int64_t of[HISTORY_COUNTERS]; uint32_t kind; int32_t at, next; };
 
 struct twice { uint32_t unit, kind; uint64_t number; };
@@ -93,6 +99,8 @@ struct history {
     struct asked *asks;
     struct row *rows;
     struct sum *sums;
+    struct follow *follows;
+    size_t n_follows, max_follows;
     size_t n_entries, max_entries, n_asks, max_asks, n_rows, max_rows, n_sums, max_sums;
     struct twice *twice;             /* numbers that were said to be used twice */
     size_t n_twice;
@@ -131,4 +139,5 @@ void judge_asks(struct history *h);
 void judge_places(struct history *h);
 void judge_standings(struct history *h);
 void judge_sums(struct history *h);
+void judge_follows(struct history *h);
 #endif

@@ -604,3 +604,22 @@ void judge_sums(struct history *h) {
         judge_totals(h, &kind, h->kind_sums[laws[k].kind], laws[k].name);
     }
 }
+
+/* ---- how far one follows another ----------------------------------------------------------------------------------------------------------- */
+
+/* No more was acknowledged than the one that follows has on its disk. */
+void judge_follows(struct history *h) {
+    for (size_t i = 0; i < h->n_follows; i++) {
+        const struct follow *f = &h->follows[i];
+        int32_t a = unit_of(h, f->unit), b = unit_of(h, f->peer);
+        if (f->side != HISTORY_IS_FOLLOWED || a == NONE || b == NONE || (h->units[a].up != b && h->units[b].up != a)) continue;
+        uint64_t there = 0;
+        for (size_t j = 0; j < h->n_follows; j++) {
+            const struct follow *g = &h->follows[j];
+            if (g->side == HISTORY_FOLLOWS && g->unit == f->peer && g->peer == f->unit && g->feed == f->feed) there = g->position;
+        }
+        if (f->position > there)
+            find(h, "ACKNOWLEDGED %llu of feed %llx of %06u by %06u, whose disk says %llu", (unsigned long long)f->position, (unsigned long long)f->feed,
+                 f->unit, f->peer, (unsigned long long)there);
+    }
+}

@@ -76,6 +76,17 @@ void witness_answered(struct world *w, size_t ask, enum lz_err err, struct rec_i
 
 /* ---- what there is ---------------------------------------------------------------------------------------------------- */
 
+void witness_places(struct world *w, struct node *n) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(n->store, TABLE_cursor, &key, &v); key = key_after(key)) {
+        uint64_t feed = (uint64_t)lz_get32(key.b + 5) << 8 | key.b[9];
+        if (key.b[4] == SIDE_WE_FOLLOW && v.len == 32) history_place(w->history, n->code, lz_get32(key.b), HISTORY_FOLLOWS, feed, lz_get64(v.data + 16));
+        if (key.b[4] == SIDE_THEY_FOLLOW && v.len == 8) history_place(w->history, n->code, lz_get32(key.b), HISTORY_IS_FOLLOWED, feed, lz_get64(v.data));
+    }
+    store_abort(n->store);
+}
+
 static void look_at(struct world *w, struct node *n) {
     struct key key = { 0 };
     struct lz_bytes value;
@@ -133,6 +144,7 @@ void witness_judge(struct world *w) {
     for (int i = 0; i < w->n_nodes; i++) {
         struct node *n = &w->nodes[i];
         if (!n->up) continue;
+        witness_places(w, n);
         show_standings(w, n);
         show_sums(w, n);
         store_abort(n->store);

@@ -94,7 +94,7 @@ void world_run(struct world *w, uint64_t until_ms) {
         if (at > until_ms) break;
         if (at > w->now_ms) w->now_ms = at;
         if (!who) net_deliver(w);
-        else if (!who->up) node_boot(w, who);
+        else if (!who->up) { node_boot(w, who); if (who->up) witness_places(w, who); }
         else node_run(w, who);
         if (w->turns > TURNS_MAX) { say_restless(w); break; }
     }

@@ -217,6 +217,7 @@ void witness_turn(struct world *w, struct node *n);         /* after each turn *
 size_t witness_asked(struct world *w, const struct node *n, const struct record *draft, const uint8_t request[16]);
 void witness_answered(struct world *w, size_t ask, enum lz_err err, struct rec_id id);    /* LZ_store_io: it died, nobody knows */
 void witness_given_up(struct world *w, const struct node *n, struct rec_id id);       /* an operator did, after he was told */
+void witness_places(struct world *w, struct node *n);       /* how far its store says that it follows, and is followed; after a crash, and at the end */
 void witness_look(struct world *w);                         /* at all stores, whose daemons are up or not */
 void witness_judge(struct world *w);
 /* ---- check.c: what must be true when the network has healed ---- */

@@ -13,7 +13,8 @@ enum twist {
     GOOD, LOST_EVERYWHERE, LOST_AT_TARGET, LOST_BETWEEN, LOST_ABOVE, LOST_AT_ORIGIN, SIBLING, TOO_HIGH, ALTERED, CHANGED, CHANGED_TARGETS, FOREIGN, FORGED,
     TIER, REACH, LANE, SECRET, NEW_KIND, DOUBLED, ANSWERED_TWICE, TOOK_REFUSED, INVENTED, UNKNOWN_REQUEST, SILENCE, NEVER_ANSWERED, SHOWN_WRONG, OWNER_WRONG,
     NOT_SHOWN, ISSUER_BEHIND, NOT_DELIVERED, DELIVERED_TWICE, SUM_WRONG, SUM_MISSING, SUM_OF_KIND, NUMBER_AGAIN, STALE, STAMP_BACK, MISPLACED, TORN, NO_ALARM,
-    STRANGER, FIGURES, COLOUR, LOWER_WINS, HIGHER_WINS, LOSS_EXCUSED, LOSS_NOT_TOLD, SECOND_DELIVERY_EXCUSED, TWISTS
+    STRANGER, FIGURES, COLOUR, LOWER_WINS, PLACE_BACK, RECEIPT_BACK, RECEIPT_TOO_HIGH, PLACE_THRICE, HIGHER_WINS, LOSS_EXCUSED, LOSS_NOT_TOLD,
+    SECOND_DELIVERY_EXCUSED, TWISTS
 };
 
 /* ---- writing envelopes --------------------------------------------------------------------------------------------------- */
@@ -309,6 +310,23 @@ static void twist_records(struct story *s) {
     if (s->twist == LANE) { r->lane = 3; seal(r); }
 }
 
+/* The county follows the city's feed 7 as far as 9 at last, and has acknowledged as much. A lost store may set a place back twice, no more. */
+static void tell_places(struct story *s) {
+    bool lost = s->twist == LOSS_EXCUSED || s->twist == PLACE_THRICE;
+    if (s->twist == PLACE_THRICE) { history_lost(s->h, K, HISTORY_RESTORED); history_reported(s->h, K); }
+    history_place(s->h, K, C, HISTORY_FOLLOWS, 7, 4);
+    history_place(s->h, K, C, HISTORY_FOLLOWS, 8, 100);
+    history_place(s->h, C, K, HISTORY_IS_FOLLOWED, 7, 4);
+    if (lost) for (uint64_t i = 0; i < (s->twist == PLACE_THRICE ? 3 : 2); i++) {
+        history_place(s->h, K, C, HISTORY_FOLLOWS, 7, 3);
+        history_place(s->h, K, C, HISTORY_FOLLOWS, 7, 9);
+    }
+    if (s->twist == PLACE_BACK) history_place(s->h, K, C, HISTORY_FOLLOWS, 7, 3);
+    if (s->twist == RECEIPT_BACK) history_place(s->h, C, K, HISTORY_IS_FOLLOWED, 7, 3);
+    history_place(s->h, K, C, HISTORY_FOLLOWS, 7, 9);
+    history_place(s->h, C, K, HISTORY_IS_FOLLOWED, 7, s->twist == RECEIPT_TOO_HIGH ? 10 : 9);
+}
+
 static void tell(struct story *s, enum twist twist) {
     static const uint32_t units[] = { P, C, D, K };
     *s = (struct story){ .h = history_create(), .twist = twist };
@@ -326,6 +344,7 @@ static void tell(struct story *s, enum twist twist) {
     hold_all(s);
     add_extra(s);
     show_all(s);
+    tell_places(s);
     if (twist == STRANGER) {
         struct history_standing row = { .unit = P, .state = "issued" };
         memcpy(row.subject, s->task.id, 18);
@@ -357,6 +376,7 @@ Test(history, finds_nothing_in_a_good_one) {
     cr_assert_eq(history_judge(s.h), 0, "%s", history_finding(s.h, 0));
     struct history_figures f = history_figures(s.h);
     cr_assert(f.asks == 8 && f.accepted == 7 && f.unanswered == 1 && f.retried == 1 && f.excused == 0, "%zu %zu %zu", f.asks, f.accepted, f.retried);
+    cr_assert(f.places == 5, "%zu", f.places);
     cr_assert(f.records == 9 && f.held == 21 && f.standings == 5 && f.sums == 9, "%zu %zu %zu %zu", f.records, f.held, f.standings, f.sums);
     history_destroy(&s.h);
     is_good(HIGHER_WINS);
@@ -412,6 +432,10 @@ static const struct { enum twist twist; const char *rule, *where; } wrong[] = {
     { FIGURES, "PROGRESS task 410000-", "at 410000: shown 1, the latest 11 of 40" },
     { COLOUR, "COLOUR task 410000-", "at 410100 is over" },
     { LOWER_WINS, "STANDING task 410000-", "its moves give withdrawn" },
+    { PLACE_BACK, "BACK 410101, of feed 7 of 410100", ": 3, before that 4" },
+    { RECEIPT_BACK, "BACK 410100, of feed 7 as acknowledged by 410101", ": 3, before that 4" },
+    { RECEIPT_TOO_HIGH, "ACKNOWLEDGED 10 of feed 7 of 410100 by 410101", "whose disk says 9" },
+    { PLACE_THRICE, "BACK 410101, of feed 7 of 410100", ": 3, before that 9" },
 };
 
 Test(history, finds_each_thing_that_is_wrong) {
