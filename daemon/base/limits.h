@@ -40,7 +40,11 @@ enum {
     BUNDLE_SLICE_BYTES   = 128 * 1024,    /* of a bundle's file, read or written at once            */
     BUNDLE_BYTES_MIN     = 1024 * 1024,   /* the least that --max-bytes may say: a batch always fits */
     SERVE_PEERS_MAX      = 8,             /* followers repaired from disk at once                    */
-    WINDOW_BYTES         = 2 * 1024 * 1024, /* sent and not yet acknowledged, per feed               */
+    WINDOW_BYTES         = 2 * 1024 * 1024, /* sent and not yet acknowledged, per feed: at most      */
+    WINDOW_FIRST         = 64 * 1024,     /* before anything is known of the line, or after a pause  */
+    WINDOW_LEAST         = 32 * 1024,     /* on the slowest line                                     */
+    WINDOW_LATE_MS       = 2000,          /* an acknowledgement that takes longer makes it smaller   */
+    WINDOW_PAUSE_MS      = 10000,         /* what was known of a line is old by then                 */
     WINDOW_PUSHES        = 64,
     SEND_QUEUE_BYTES     = 8 * 1024 * 1024, /* what one turn may leave to send                       */
     WISH_KINDS_MAX       = 64,

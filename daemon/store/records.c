@@ -226,7 +226,7 @@ static bool take_entry(struct store *s, struct lz_bytes entry, struct lz_bytes *
 
 size_t store_feed_read(struct store *s, struct arena *arena, struct feed_id feed, uint64_t from, size_t bytes_max,
                        struct lz_bytes **envelopes, uint64_t *to) {
-    LZ_ASSERT(bytes_max >= ENTRY_BYTES_MAX + RECORD_BYTES_MAX);
+    const size_t entry_max = ENTRY_BYTES_MAX + RECORD_BYTES_MAX;
     struct key prefix = key_tip(feed), key = key_feed(feed, from + 1);
     struct lz_bytes entry;
     size_t n = 0, bytes = 0;
@@ -234,7 +234,7 @@ size_t store_feed_read(struct store *s, struct arena *arena, struct feed_id feed
     *envelopes = arena_alloc_raw(arena, BATCH_RECORDS_MAX * sizeof **envelopes);
     if (!*envelopes) return 0;
     while (store_seek(s, TABLE_feed, &key, &entry) && key_begins(&key, &prefix, prefix.len)) {
-        if (!take_entry(s, entry, *envelopes, &n, &bytes, bytes_max)) return n;
+        if (!take_entry(s, entry, *envelopes, &n, &bytes, n == 0 && bytes_max < entry_max ? entry_max : bytes_max)) return n;
         *to = lz_get64(key.b + prefix.len);
         key = key_after(key);
     }

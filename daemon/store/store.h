@@ -175,7 +175,7 @@ size_t store_fresh(const struct store *store, const struct fresh_feed **feeds);
 void store_forget_fresh(struct store *store);                       /* before the arena is reset */
 
 /* Reads a feed after `from`: fills envelopes (lent; arena for the list) until bytes_max or records_max; *to is the last
- * position looked at, the tip when all was read. Every entry is taken whole or not. */
+ * position looked at, the tip when all was read. Every entry is taken whole or not; the first one, whatever bytes_max says. */
 size_t store_feed_read(struct store *store, struct arena *arena, struct feed_id feed, uint64_t from, size_t bytes_max,
                        struct lz_bytes **envelopes, uint64_t *to);
 

@@ -355,7 +355,7 @@ void link_take_filed_hello(struct turn *t, struct link *l, const struct hello *h
     for (size_t i = 0; i < n; i++) {
         struct out_feed *out = link_out(l, h->cursors[i].feed);
         if (out && h->cursors[i].at.position <= out->tip && peer_judge(&h->cursors[i].at, t->lineage, t->n_lineage, true) == VERDICT_GOOD)
-            publish_receipt(out, h->cursors[i].at.position);
+            publish_receipt(out, h->cursors[i].at.position, t->now.mono_ms);
     }
     if (live) return;
     for (size_t i = 0; i < l->n_out; i++) acked[i] = l->out[i].acked;

@@ -2,7 +2,10 @@
  *
  * Each follower of a feed has a place up to which it was sent without a hole (`sent`) and a window of what it has not yet
  * acknowledged. A batch goes out live when it joins on there; otherwise, or when the window is full, it waits on disk and is
- * read from there as acknowledgements come. A fetch sets the place back. So a slow or dark neighbour costs disk, not memory. */
+ * read from there as acknowledgements come. A fetch sets the place back. So a slow or dark neighbour costs disk, not memory.
+ *
+ * The window follows the line: what is under way on a slow one is what an urgent record waits behind, whatever its lane. It doubles while
+ * acknowledgements come soon and halves when they come late, so that no more than a few seconds' worth is ever under way. */
 #include "turn_room.h"
 
 void out_reset(struct out_feed *out, uint64_t position) {
@@ -12,26 +15,43 @@ void out_reset(struct out_feed *out, uint64_t position) {
     out->fetch_at_ms = out->fetch_wait_ms = 0;
 }
 
+static uint32_t window_of(const struct out_feed *out) { return out->window ? out->window : WINDOW_FIRST; }
+
+/* With nothing under way one batch may always go. */
 static bool window_open(const struct out_feed *out) {
-    return out->n_pushed < WINDOW_PUSHES && out->under_way + BATCH_BYTES_MAX <= WINDOW_BYTES;
+    if (out->n_pushed == 0) return true;
+    return out->n_pushed < WINDOW_PUSHES && out->under_way < window_of(out) && out->under_way + BATCH_BYTES_MAX <= WINDOW_BYTES;
 }
 
-static void pushed(struct out_feed *out, uint64_t to, size_t bytes) {
+static void window_judge(struct out_feed *out, uint64_t took_ms, uint32_t bytes) {
+    uint32_t window = window_of(out);
+    if (took_ms > WINDOW_LATE_MS) window /= 2;
+    else if (took_ms < WINDOW_LATE_MS / 2) window += bytes;
+    out->window = window < WINDOW_LEAST ? WINDOW_LEAST : window > WINDOW_BYTES ? WINDOW_BYTES : window;
+}
+
+static void pushed(struct out_feed *out, uint64_t to, size_t bytes, uint64_t now_ms) {
     LZ_ASSERT(out->n_pushed < WINDOW_PUSHES && to >= out->sent);
+    if (out->n_pushed == 0 && now_ms > out->pushed_last_ms + WINDOW_PAUSE_MS && out->window > WINDOW_FIRST) out->window = WINDOW_FIRST;
+    out->pushed_last_ms = now_ms;
     out->pushed[out->n_pushed] = to;
+    out->pushed_ms[out->n_pushed] = now_ms;
     out->pushed_bytes[out->n_pushed++] = (uint32_t)bytes;
     out->under_way += (uint32_t)bytes;
     out->sent = to;
 }
 
-void publish_receipt(struct out_feed *out, uint64_t position) {
+void publish_receipt(struct out_feed *out, uint64_t position, uint64_t now_ms) {
     if (position > out->acked) {
         out->acked = position;
         out->ack_dirty = true;
         out->fetch_at_ms = out->fetch_wait_ms = 0;
     }
     size_t n = 0;
+    uint32_t before = out->under_way;
     while (n < out->n_pushed && out->pushed[n] <= position) out->under_way -= out->pushed_bytes[n++];
+    if (n) window_judge(out, now_ms - out->pushed_ms[n - 1], before - out->under_way);
+    memmove(out->pushed_ms, out->pushed_ms + n, (out->n_pushed - n) * sizeof *out->pushed_ms);
     memmove(out->pushed, out->pushed + n, (out->n_pushed - n) * sizeof *out->pushed);
     memmove(out->pushed_bytes, out->pushed_bytes + n, (out->n_pushed - n) * sizeof *out->pushed_bytes);
     out->n_pushed -= (uint32_t)n;
@@ -71,7 +91,7 @@ void publish_ack(struct turn *t, struct link *l, struct lz_bytes body) {
     for (size_t i = 0; i < ack.n_cursors; i++) {
         struct out_feed *out = link_out(l, ack.cursors[i].feed);
         if (!out || ack.cursors[i].at.position > out->tip) { t->counters.bad_packets++; continue; }
-        publish_receipt(out, ack.cursors[i].at.position);
+        publish_receipt(out, ack.cursors[i].at.position, t->now.mono_ms);
     }
 }
 
@@ -107,7 +127,7 @@ static void push(struct turn *t, const struct fresh_feed *f, uint64_t from, uint
             if (!published) turn_post(t, f->feed.scope == SCOPE_UP ? l->code : 0, f->feed.scope == SCOPE_UP ? CHANNEL_LIVE_UP : CHANNEL_LIVE_DOWN, packet);
             published = true;
         } else turn_post(t, l->code, CHANNEL_SYNC, packet);
-        pushed(out, to, packet.len);
+        pushed(out, to, packet.len, t->now.mono_ms);
         t->counters.batches_live++;
     }
 }
@@ -151,10 +171,11 @@ static size_t serve_one(struct turn *t, struct link *l, struct out_feed *out) {
     struct batch b = { .feed = out->feed, .epoch = store_epoch(t->o.store), .from = out->sent, .seen = store_position(t->o.store), .tip = out->tip,
             .repair = true };
     struct lz_bytes packet;
-    b.n_envelopes = store_feed_read(t->o.store, t->arena, out->feed, out->sent, BATCH_FILL_BYTES, &b.envelopes, &b.to);
+    size_t fill = window_of(out) / 2 < BATCH_FILL_BYTES ? window_of(out) / 2 : BATCH_FILL_BYTES;       /* an entry at least comes, however large */
+    b.n_envelopes = store_feed_read(t->o.store, t->arena, out->feed, out->sent, fill, &b.envelopes, &b.to);
     if (b.to > b.seen || b.to <= b.from || batch_encode(t->arena, &b, &packet) != LZ_ok) return 0;
     turn_post(t, l->code, CHANNEL_SYNC, packet);
-    pushed(out, b.to, packet.len);
+    pushed(out, b.to, packet.len, t->now.mono_ms);
     t->counters.batches_repair++;
     return packet.len;
 }

@@ -9,6 +9,8 @@ struct out_feed {
     uint64_t tip, sent, acked;       /* sent: contiguous up to here on this connection */
     uint64_t pushed[WINDOW_PUSHES];  /* `to` of what is under way, oldest first */
     uint32_t pushed_bytes[WINDOW_PUSHES];
+    uint64_t pushed_ms[WINDOW_PUSHES], pushed_last_ms;
+    uint32_t window;                 /* how much may be under way: by how long acknowledgements take; 0: nothing is known yet */
     uint32_t n_pushed, under_way;    /* bytes */
     bool ack_dirty;
     uint64_t fetch_at_ms;            /* mono: another fetch is served from then on */
@@ -175,7 +177,7 @@ void publish_tips(struct turn *t, bool now);
 void publish_write_acks(struct turn *t);
 void out_reset(struct out_feed *out, uint64_t position);
 bool publish_compose_tip(struct turn *t, struct link *l, uint32_t next_ms, struct lz_bytes *packet);
-void publish_receipt(struct out_feed *out, uint64_t position);     /* acknowledged up to there, never less than before */
+void publish_receipt(struct out_feed *out, uint64_t position, uint64_t now_ms);     /* acknowledged up to there, never less than before */
 /* reclaim.c */
 /* by: who showed that we lost something; NULL: we know it ourselves. */
 void reclaim_open_all(struct turn *t, const struct link *by, const char *why);

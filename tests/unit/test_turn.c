@@ -899,19 +899,60 @@ static void issue_large(struct node *n, uint32_t to, size_t bytes) {
     if (bytes > sizeof text) d.of.directive.measure = lz_bytes_of(text, bytes - sizeof text);
     submit(n, d);
 }
+static uint8_t held_ack[1024];
+static size_t held_len;
+static bool acks_held(const struct parcel *p) {
+    if (p->bytes[4] != PACKET_ACK || p->from != a) return false;
+    cr_assert_leq(p->len, sizeof held_ack);
+    memcpy(held_ack, p->bytes, held_len = p->len);
+    return true;
+}
+/* How much of n large records goes out while nothing is acknowledged. */
+static uint64_t goes_unanswered(int n) {
+    uint64_t before = city->sent_bytes;
+    lost = acks_lost;
+    for (int i = 0; i < n; i++) issue_large(city, A, 60000);
+    return city->sent_bytes - before;
+}
 Test(limits, of_what_is_under_way) {
     three();
-    lost = acks_lost;
+    uint64_t sent = goes_unanswered(100);                            /* 6 MB */
+    cr_assert(sent > WINDOW_FIRST - 65536 && sent <= WINDOW_FIRST + 65536, "of a line of which nothing is known: %u", (unsigned)sent);
     uint64_t before = city->sent_bytes;
-    for (int i = 0; i < 100; i++) issue_large(city, A, 60000);       /* 6 MB */
-    uint64_t sent = city->sent_bytes - before;
-    cr_assert(sent <= WINDOW_BYTES && sent > WINDOW_BYTES - BATCH_BYTES_MAX - 65536, "what waits on disk is not in memory: %u", (unsigned)sent);
     run(1000);
-    cr_assert(city->sent_bytes - before < WINDOW_BYTES + 20000, "tips go on");
+    cr_assert(city->sent_bytes - before < 20000, "tips go on");
     lost = NULL;
     run(8000);
     STATE(city, A, LINK_live);
     cr_assert_geq(entries(a, TABLE_record), 100);
+    sent = goes_unanswered(100);                                     /* acknowledged at once, it has grown */
+    cr_assert(sent <= WINDOW_BYTES && sent > WINDOW_BYTES - BATCH_BYTES_MAX - 65536, "what waits on disk is not in memory: %u", (unsigned)sent);
+    lost = NULL;
+    run(8000);
+    STATE(city, A, LINK_live);
+    issue_large(city, A, 60000);
+    run(WINDOW_PAUSE_MS + 1000);
+    issue_large(city, A, 60000);                                     /* the first after a pause, and nothing is acknowledged of it yet */
+    sent = goes_unanswered(100);
+    cr_assert(sent <= WINDOW_FIRST + 65536, "after a pause it begins anew: %u", (unsigned)sent);
+    lost = NULL;
+    run(8000);
+    STATE(city, A, LINK_live);
+    for (int i = 0; i < 10; i++) {
+        lost = acks_held;
+        issue_large(city, A, 60000);
+        run(WINDOW_LATE_MS + 1000);
+        lost = NULL;
+        feed_bytes(city, A, CHANNEL_SYNC, lz_bytes_of(held_ack, held_len));
+        STATE(city, A, LINK_live);
+    }
+    sent = goes_unanswered(100);                                     /* acknowledged late, it has shrunk */
+    cr_assert(sent > 0 && sent <= WINDOW_LEAST + 65536, "%u", (unsigned)sent);
+    lost = NULL;
+    run(8000);
+    STATE(city, A, LINK_live);
+    uint64_t held = entries(a, TABLE_record);
+    cr_assert_geq(held, 310);
     /* many small ones: WINDOW_PUSHES batches, then they wait and go together */
     lost = acks_lost;
     uint64_t batches = turn_counters(city->turn)->batches_live;
@@ -920,7 +961,7 @@ Test(limits, of_what_is_under_way) {
     lost = NULL;
     run(6000);
     STATE(city, A, LINK_live);
-    cr_assert_geq(entries(a, TABLE_record), 100 + 2 * WINDOW_PUSHES);
+    cr_assert_geq(entries(a, TABLE_record), held + 2 * WINDOW_PUSHES);
 }
 
 Test(limits, of_what_is_served_to_how_many) {
