@@ -21,4 +21,10 @@ struct power_head {
     uint32_t magic, op, path_len, len;
     uint64_t off;
 };
+/* What a disk below them was given (disk.c), in order; read by block.c. `told`: how long the log above was when this came. */
+enum { BLOCK_MAGIC = 0x424c4f43 };
+struct block_head {
+    uint32_t magic, op, len, pad;    /* op: OP_WRITE, followed by its bytes; OP_SYNC: all before it is on disk when it is answered */
+    uint64_t off, told;
+};
 #endif

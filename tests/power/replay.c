@@ -8,7 +8,7 @@
  * Model of the disk: a write is in the cache until fsync or fdatasync of its file, one through O_DSYNC is on disk when it
  * returns, alone; a new name, a rename and a removal are in the cache until fsync of the directory. Unsynced operations reach
  * the disk in any combination, and a write may be torn at any 512 bytes. With -x syncs are ignored: the disk lies. */
-#include "rig.h"
+#include "replay.h"
 #include "log.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -59,7 +59,7 @@ struct due {                         /* promised at this place of the log */
 struct feed_row { uint32_t peer; struct feed_id feed; uint64_t position; struct key key; };   /* of a neighbour, as it was at the end */
 struct totals { uint64_t images, bad, points, points_done, losses; int shown; };
 struct replay {
-    const char *out, *work;
+    const char *out, *work, *log;
     struct op *ops;
     size_t n_ops;
     char unit_text[16];
@@ -107,6 +107,7 @@ static void load_log(struct replay *r) {
     const char *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED) stop("cannot map the log");
     close(fd);
+    r->log = bytes;
     size_t at = 0, room = 0, end = (size_t)st.st_size;
     while (at + sizeof(struct power_head) <= end) {
         struct power_head h;
@@ -349,11 +350,11 @@ static bool answers_the_same(struct store *s, struct arena *arena, const struct 
     if (!store_get(s, TABLE_ask, key_ask(lz_bytes_of(due->request, 16), 0xFFFF), &known) || known.len < 16) return false;
     const uint8_t *copy = arena_copy(arena, known.data + 16, known.len - 16);
     if (packet_open(lz_bytes_of(copy, known.len - 16), &type, &body, NULL) != LZ_ok || answer_decode(arena, body, &answer) != LZ_ok) return false;
-    if (answer.code != LZ_ok || answer.n_ids != due->n_ids) return false;
-    for (size_t i = 0; i < due->n_ids; i++) {
+    if (answer.code != LZ_ok || (due->n_ids && answer.n_ids != due->n_ids)) return false;    /* an import prints no ids */
+    for (size_t i = 0; i < answer.n_ids; i++) {
         if (answer.ids[i].len != REC_ID_BYTES) return false;
         struct rec_id id = rec_id_get(answer.ids[i].data);
-        if (id.origin != due->ids[i].origin || id.kind != due->ids[i].kind || id.stamp != due->ids[i].stamp) return false;
+        if (due->n_ids && (id.origin != due->ids[i].origin || id.kind != due->ids[i].kind || id.stamp != due->ids[i].stamp)) return false;
         if (kind_row(id.kind)->class == CLASS_EVENT && !held(s, key_id(id))) return false;
     }
     return true;
@@ -439,6 +440,32 @@ static int judge(const struct replay *r, const char *dir, size_t at, bool thorou
     return 0;
 }
 
+/* In a child of its own: a broken store may end the process. As `judge`; -1: it died. */
+static int judged(const struct replay *r, const char *dir, size_t at, bool thorough, char *why, size_t size) {
+    int pipe_fd[2];
+    if (pipe(pipe_fd) != 0) stop("no pipe");
+    pid_t pid = fork();
+    if (pid < 0) stop("no fork");
+    if (pid == 0) {
+        char text[400] = "";
+        int null = open("/dev/null", O_WRONLY);
+        if (!r->trace) dup2(null, 2);
+        alarm(60);
+        int verdict = judge(r, dir, at, thorough, text, sizeof text);
+        if (write(pipe_fd[1], text, strlen(text)) < 0) { }
+        _exit(verdict);
+    }
+    close(pipe_fd[1]);
+    ssize_t n = read(pipe_fd[0], why, size - 1);
+    why[n > 0 ? n : 0] = 0;
+    close(pipe_fd[0]);
+    int status;
+    waitpid(pid, &status, 0);
+    if (WIFEXITED(status)) return WEXITSTATUS(status);
+    snprintf(why, size, "died by signal %d", WTERMSIG(status));
+    return -1;
+}
+
 static void tell(struct replay *r, size_t at, const char *what, const char *why) {
     if (__atomic_add_fetch(&r->totals->shown, 1, __ATOMIC_RELAXED) > SHOWN) return;
     printf("at operation %zu, %s: %s\n", at, what, why);
@@ -447,31 +474,12 @@ static void tell(struct replay *r, size_t at, const char *what, const char *why)
 
 static void try_image(struct replay *r, const struct disk *d, const struct image *image, struct inode *work, const char *dir, size_t at, const char *what) {
     build(d, image, r->unit_text, work, dir);
-    int pipe_fd[2];
-    if (pipe(pipe_fd) != 0) stop("no pipe");
     uint64_t number = __atomic_add_fetch(&r->totals->images, 1, __ATOMIC_RELAXED);
-    pid_t pid = fork();
-    if (pid < 0) stop("no fork");
-    if (pid == 0) {
-        char why[400] = "";
-        int null = open("/dev/null", O_WRONLY);
-        if (!r->trace) dup2(null, 2);
-        alarm(60);
-        int verdict = judge(r, dir, at, number % 16 == 0, why, sizeof why);
-        if (write(pipe_fd[1], why, strlen(why)) < 0) { }
-        _exit(verdict);
-    }
-    close(pipe_fd[1]);
-    char why[400] = "";
-    ssize_t n = read(pipe_fd[0], why, sizeof why - 1);
-    why[n > 0 ? n : 0] = 0;
-    close(pipe_fd[0]);
-    int status;
-    waitpid(pid, &status, 0);
-    if (status == 0) return;
-    if (WIFSIGNALED(status)) snprintf(why, sizeof why, "died by signal %d", WTERMSIG(status));
+    char why[400];
+    int verdict = judged(r, dir, at, number % 16 == 0, why, sizeof why);
+    if (verdict == 0) return;
     __atomic_add_fetch(&r->totals->bad, 1, __ATOMIC_RELAXED);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) __atomic_add_fetch(&r->totals->losses, 1, __ATOMIC_RELAXED);
+    if (verdict == 2) __atomic_add_fetch(&r->totals->losses, 1, __ATOMIC_RELAXED);
     tell(r, at, what, why);
 }
 
@@ -685,6 +693,49 @@ static void seal_key_of(struct replay *r) {
     crypto_generichash(r->seal_key, sizeof r->seal_key, (const uint8_t *)"linzhang seal", 13, secret, KEY_BYTES);
 }
 
+/* What was recorded, and what was promised in it. WORDS: OUT WORK DIVISIONS UNIT PARENT CHILD... */
+static bool prepare(struct replay *r, int n_words, char **words) {
+    uint32_t codes[NODES];
+    size_t n_codes = 0;
+    if (n_words < 5) return false;
+    r->out = words[0];
+    r->work = words[1];
+    snprintf(r->unit_text, sizeof r->unit_text, "%s", words[3]);
+    if (!lz_u32_parse(words[3], &r->unit) || !lz_u32_parse(words[4], &r->parent)) return false;
+    for (int i = 4; i < n_words && n_codes < NODES; i++)
+        if (!lz_u32_parse(words[i], &codes[n_codes])) return false;
+        else if (codes[n_codes]) n_codes++;
+    r->units = rig_units(words[2]);
+    r->calendar = calendar_create();
+    load_log(r);
+    seal_key_of(r);
+    learn(r, codes, n_codes);
+    return true;
+}
+
+struct replay *replay_open(int n_words, char **words) {
+    struct replay *r = calloc(1, sizeof *r);
+    if (!r || !prepare(r, n_words, words)) stop("which unit?");
+    return r;
+}
+const char *replay_unit(const struct replay *r) { return r->unit_text; }
+int replay_judge(const struct replay *r, const char *dir, size_t at, bool thorough, char *why, size_t size) {
+    return judged(r, dir, at, thorough, why, size);
+}
+size_t replay_place(const struct replay *r, uint64_t bytes) {
+    size_t low = 0, high = r->n_ops;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if ((uint64_t)(r->ops[mid].data + r->ops[mid].len - r->log) <= bytes) low = mid + 1; else high = mid;
+    }
+    return low;
+}
+size_t replay_promises(const struct replay *r, size_t at) {
+    size_t n = 0;
+    while (n < r->n_dues && r->dues[n].at < at) n++;
+    return n;
+}
+
 static int verdict(const struct replay *r, double seconds) {
     const struct totals *t = r->totals;
     size_t by[DUE_KINDS] = { 0 };
@@ -711,25 +762,10 @@ int power_replay(int argc, char **argv) {
         else if (option == 's') r.random = strtoull(optarg, NULL, 10);
         else return 2;
     }
-    if (argc - optind < 5) return 2;
-    uint32_t codes[NODES];
-    size_t n_codes = 0;
-    r.out = argv[optind];
-    r.work = argv[optind + 1];
-    snprintf(r.unit_text, sizeof r.unit_text, "%s", argv[optind + 3]);
-    if (!lz_u32_parse(argv[optind + 3], &r.unit) || !lz_u32_parse(argv[optind + 4], &r.parent)) return 2;
-    for (int i = optind + 4; i < argc && n_codes < NODES; i++)
-        if (!lz_u32_parse(argv[i], &codes[n_codes])) return 2;
-        else if (codes[n_codes]) n_codes++;
     lz_log_level(LZ_ERROR);
     uint64_t began = lz_clock_now().mono_ms;
-    r.units = rig_units(argv[optind + 2]);
-    r.calendar = calendar_create();
     r.totals = mmap(NULL, sizeof *r.totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (r.totals == MAP_FAILED) return 2;
-    load_log(&r);
-    seal_key_of(&r);
-    learn(&r, codes, n_codes);
+    if (r.totals == MAP_FAILED || !prepare(&r, argc - optind, argv + optind)) return 2;
     struct walk w = { .r = &r, .counting = true, .n_slots = 1 << 22 };
     w.seen = calloc(w.n_slots, sizeof *w.seen);
     w.work = calloc(INODES, sizeof *w.work);

@@ -25,6 +25,7 @@ void rig_close(struct rig *rig);
 uint64_t rig_verify(struct rig *rig, char first[256]);
 int power_mark(int argc, char **argv);
 int power_replay(int argc, char **argv);
+int power_block(int argc, char **argv);
 int power_faults(int argc, char **argv);
 struct units *rig_units(const char *path);
 #endif

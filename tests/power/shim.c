@@ -4,6 +4,7 @@
  *   POWER_DIR=/run/dir                    files below it are looked at; others are left alone
  *   POWER_LOG=file                        the log, appended to
  *   POWER_FAULT=CALL:N:ERRNO:once|forever CALL: open write dsync sync truncate rename mmap statvfs stat mkdir unlink short any alloc
+ *   POWER_NOSYNC=1                        syncs are written down and answered, and not done
  *
  * `short` lets the N-th write put only half of its bytes, `dsync` is a write through an O_DSYNC descriptor (LMDB's meta page),
  * `alloc` is malloc, calloc and realloc called from the program itself or from liblmdb: libzmq ends the process by design when
@@ -43,7 +44,7 @@ static size_t dir_len;
 static enum call fault_call;
 static long fault_at, count, allocs;
 static int fault_errno;
-static bool fault_forever, struck, alloc_armed, paused;
+static bool fault_forever, struck, alloc_armed, paused, no_sync;
 static struct { uintptr_t from, to; } ranges[RANGES];
 static int n_ranges;
 
@@ -111,6 +112,7 @@ __attribute__((constructor)) static void begin(void) {
     files = mmap(NULL, FDS * sizeof *files, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     const char *d = getenv("POWER_DIR"), *l = getenv("POWER_LOG"), *f = getenv("POWER_FAULT");
     if (d && realpath(d, dir)) dir_len = strlen(dir);
+    no_sync = getenv("POWER_NOSYNC") != NULL;
     dl_iterate_phdr(add_range, NULL);
     if (l && dir_len) {
         int (*o)(const char *, int, ...) = (int (*)(const char *, int, ...))next_of("open");
@@ -152,7 +154,7 @@ static int open_any(const char *name, const char *path, int flags, mode_t mode) 
     if (p && strikes(CALL_open)) return -1;
     struct stat st;
     bool was = p && fstatat(AT_FDCWD, path, &st, 0) == 0;
-    int fd = f(path, flags, mode);
+    int fd = f(path, p && no_sync ? flags & ~O_SYNC : flags, mode);   /* O_DSYNC is a part of it */
     if (fd < 0 || fd >= FDS) return fd;
     files[fd].known = false;
     if (!p || !writes) return fd;
@@ -247,7 +249,7 @@ ssize_t pwritev64(int fd, const struct iovec *v, int n, off64_t off) { return pw
 static int sync_any(const char *name, int fd) {
     const char *p = tracked(fd);
     if (p && strikes(CALL_sync)) return -1;
-    int rc = ((int (*)(int))next_of(name))(fd);
+    int rc = p && no_sync ? 0 : ((int (*)(int))next_of(name))(fd);
     if (p && rc == 0) put(OP_SYNC, p, 0, NULL, 0);
     return rc;
 }

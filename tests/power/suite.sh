@@ -5,6 +5,7 @@ power-asan() {
 }
 power() {
     check power/cuts 900 tests/power/t_cuts "$BUILD" "${IMAGES:-17000}"
+    check power/cuts-below-ext4 600 tests/power/t_block "$BUILD" "${CUTS:-300}"
     check power/every-file-call-fails 300 tests/power/t_faults "$BUILD" io
     check power/every-allocation-fails 300 tests/power/t_faults "$BUILD" alloc
     check power/a-running-daemon-fails 300 tests/power/t_daemon "$BUILD" 2
