@@ -202,7 +202,9 @@ static void check_recipient(struct world *w, const struct told *t, struct node *
     if (delivered > 1 && !loss_reported(w, n, issuer)) world_fail(w, "TWICE order of %u was delivered %zu times at %u", t->id.origin, delivered, n->code);
     bool had = issuer->up && flow_standing(look(w, issuer), t->id, n->code, &there);
     if (move_lost(w, t, n, issuer)) has = had = true, there = here;
-    bool same = has && had && here.state == there.state && here.returns == there.returns && here.urges == there.urges
+    /* what the issuer's daemon urged by itself before its store went back, and only the recipient still has, nobody was promised */
+    bool urged = here.urges == there.urges || (here.urges > there.urges && issuer->reported_loss);
+    bool same = has && had && here.state == there.state && here.returns == there.returns && urged
              && here.n_progress <= there.n_progress + (here.n_progress && !world_below(w, n->code, t->id.origin));
     if (!same) {
         show_moves(w, t, n);

@@ -134,7 +134,7 @@ static struct node *concerned(struct world *w, const struct told *t, uint64_t *d
 static void act(struct world *w, const struct event *e) {
     uint64_t die = e->seed;
     const struct told *t = told_by_event(w, e->about);
-    if (!t || !kind_row(t->id.kind) || (w->moves && t->id.kind == KIND_problem)) return;
+    if (!t || !kind_row(t->id.kind)) return;
     struct node *n = roll(&die, 10) < 8 ? concerned(w, t, &die) : &w->nodes[e->node];
     struct rec_id subject = t->id, id;
     uint32_t unit = t->n_targets ? t->targets[roll(&die, t->n_targets)] : w->nodes[roll(&die, (uint64_t)w->n_nodes)].code;

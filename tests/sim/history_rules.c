@@ -336,7 +336,12 @@ static void places_of_move(const struct history *h, struct entry *e) {
     const struct entry *s = subject == NONE || !h->entries[subject].bytes ? NULL : &h->entries[subject];
     if (life == LIFE_HANDLING && e->origin != issuer) add_path(h, issuer, e->origin, &e->must, &e->may);      /* to the issuer, and no further */
     else if (life == LIFE_HANDLING && e->unit) add_path(h, issuer, e->unit, &e->must, &e->may);               /* a ruling: to whom it concerns */
-    else if (s) { set_join(&e->must, &s->must); set_join(&e->may, &s->may); }          /* with its subject, wherever that is */
+    else if (s) {                                        /* with its subject, wherever that is */
+        int32_t by = unit_of(h, e->origin), finder = unit_of(h, s->origin);
+        bool in_line = set_has(&h->units[by].above, (size_t)finder) || set_has(&h->units[by].below, (size_t)finder);
+        if (in_line) set_join(&e->must, &s->must);       /* what one did whom the finder has left stays with those who have it */
+        set_join(&e->may, &s->may);
+    }
 }
 
 static void places_of(const struct history *h, struct entry *e, const struct law *law, int32_t origin) {

@@ -148,9 +148,9 @@ static bool draw_figures(struct world *w, const struct pace *pace, struct event 
 static void draw_fault(struct plan *p, struct world *w, const struct pace *pace, enum what what) {
     struct event *e = add(p, w, what, draw_at(w, pace), any_node(w));
     if (!draw_figures(w, pace, e)) { p->n--; return; }
-    w->moves |= what == EVENT_move_to;
     struct event now = *e;
-    if (what == EVENT_swap && sim_chance(w, 0.5)) add(p, w, EVENT_put_right, now.at_ms + draw_for(w, 60000), now.node);
+    /* wrong keys say hello every second: not for weeks */
+    if (what == EVENT_swap && (sim_chance(w, 0.5) || pace->span_ms > LZ_DAY_MS)) add(p, w, EVENT_put_right, now.at_ms + draw_for(w, 60000), now.node);
     if (what == EVENT_remove && sim_chance(w, 0.5)) add(p, w, EVENT_enrol, now.at_ms + draw_for(w, 60000), now.node);
     if (what == EVENT_restore || what == EVENT_restore_two)
         for (int i = 0; i < 3; i++) {

@@ -169,7 +169,7 @@ static int common_above(const struct world *w, int a, int b) {
     return -1;
 }
 
-/* The old parent says that it has all of its child's, and has given back all that was the child's. */
+/* A parent says that it has all of its child's, and has given back all that was the child's. */
 static bool says_live(struct node *parent, uint32_t child) {
     bool live = false;
     for (size_t i = 0; parent->up && i < turn_links(parent->turn); i++) {
@@ -189,7 +189,10 @@ bool node_move_to(struct world *w, struct node *n, struct node *parent) {
         if (!w->nodes[at].up || !w->nodes[at].enrolled) return false;     /* an administrator does this while they run */
     for (int at = parent->index; at != top; at = w->nodes[at].up_index)
         if (!w->nodes[at].up || !w->nodes[at].enrolled) return false;
-    if (!w->nodes[top].up || !says_live(&w->nodes[old], n->code)) return false;
+    if (!w->nodes[top].up) return false;
+    /* and when all of it has been told: what the old parent escalated and has not passed on yet, it may not say any more */
+    for (const struct node *at = n; at->index != top; at = &w->nodes[at->up_index])
+        if (!says_live(&w->nodes[at->up_index], at->code)) return false;
     world_note(w, "%u goes from %u to %u", n->code, w->nodes[old].code, parent->code);
     node_remove(w, n, false);
     retell(w, &w->nodes[old], top);

@@ -104,7 +104,6 @@ struct world {
     uint64_t seed, random, now_ms;
     struct odds odds;
     bool healing, trace, restores, planted;    /* planted: a store holds what its daemon would never have written */
-    bool moves;                          /* children change their parents: then nobody acts on problems, whose old owner is out of reach */
     struct units *units[UNITS_VERSIONS];           /* the last is the present one; running daemons have older ones */
     int n_units;
     struct calendar *calendar;
