@@ -319,7 +319,8 @@ uint8_t *store_reserve(struct store *s, enum table table, const struct key *key,
     MDB_val k = val(key), v = { CRC_BYTES + len, NULL };
     int rc = put_strikes(s);
     if (rc == 0) rc = mdb_put(s->txn, s->dbi[table], &k, &v, MDB_RESERVE | (only_new ? MDB_NOOVERWRITE : 0u));
-    if (rc == MDB_KEYEXIST) {                            /* only_new: no other put says so */
+    if (rc == MDB_KEYEXIST) {
+        LZ_ASSERT(only_new && exists && old);            /* no other put says so */
         *exists = true;
         if (!open_value(s, table, key, v, old)) *old = (struct lz_bytes){ 0 };
         return NULL;

@@ -407,15 +407,16 @@ bool turn_wants_dial(struct turn *t, size_t *endpoint) {
     return true;
 }
 
-static bool is_silent(const struct turn *t, const struct link *l) {
-    return t->now.mono_ms > l->heard_ms + 2 * (uint64_t)l->tip_next_ms + 2000;
-}
+static uint64_t silent_from(const struct link *l) { return l->heard_ms + 2 * (uint64_t)l->tip_next_ms + 2000; }
+static bool is_silent(const struct turn *t, const struct link *l) { return t->now.mono_ms > silent_from(l); }
 
+/* A parent whose disk is slow says nothing for a while: it is not helped by children that all begin anew. */
+enum { SILENT_DIAL_MS = 10000 };
 /* An endpoint that gives no hello within a few seconds, or of which nothing is heard any more, gives way to the next of the list; one
  * alone is dialled anew: libzmq makes no connection again that ended by what is no CURVE, as one flipped bit on the way is, and none that
  * the kernel calls well while the other end is frozen or the middle swallows all. */
 static void dial_next(struct turn *t, struct link *l) {
-    bool silent = l->greeted && is_silent(t, l);
+    bool silent = l->greeted && t->now.mono_ms > silent_from(l) + SILENT_DIAL_MS;
     if ((l->greeted && !silent) || t->o.n_parent_endpoints == 0) return;
     uint64_t patience = 5000 + turn_random(t, 1000) + (t->dial_rounds > 5 ? 10000 : t->dial_rounds * 1000);
     if (t->now.mono_ms < t->dialled_ms + patience) return;

@@ -10,6 +10,7 @@ struct fixture {
     struct zap zap;
     struct wire_counters counters;
     struct roster *roster;
+    struct peers *peers;
 };
 
 static struct fixture *fixture(void) {
@@ -22,6 +23,8 @@ static struct fixture *fixture(void) {
     enum lz_err err = roster_add(f.roster, COUNTY_A, key, subtree, 1, NULL);
     f.zap.roster = f.roster;
     f.zap.counters = &f.counters;
+    f.zap.peers = f.peers = calloc(1, sizeof *f.peers);
+    LZ_ASSERT(f.peers);
     if (err == LZ_ok) err = zap_open(&f.zap, f.context, NULL);
     LZ_ASSERT(err == LZ_ok);
     f.asker = zmq_socket(f.context, ZMQ_DEALER);

@@ -4,12 +4,12 @@
 sanitized_check() {
     local name=$1 seconds=$2 before=$failed
     shift 2
-    sanitized "$out/reports/${name//\//_}"
+    sanitized "$out/reports/${name//[\/,]/_}"
     check "$name" "$seconds" "$@"
     sanitized_end "$name" "$before"
 }
 sanitized_end() { # NAME FAILED-BEFORE [units]: a report is a failure even when what ran was content
-    reports "$out/reports/${1//\//_}" "${3:-}" >"$out/reports.txt" && return
+    reports "$out/reports/${1//[\/,]/_}" "${3:-}" >"$out/reports.txt" && return
     if [ "$failed" = "$2" ]; then failed=$((failed + 1)) passed=$((passed - 1)); fi
     printf 'FAILED %-40s        reports of sanitizers\n' "$1"
     head -n 60 "$out/reports.txt" | sed 's/^/       | /'
