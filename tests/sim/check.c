@@ -201,10 +201,10 @@ static void check_recipient(struct world *w, const struct told *t, struct node *
     if (delivered == 0 && !withdrawn) world_fail(w, "UNDELIVERED order of %u was never delivered at %u", t->id.origin, n->code);
     if (delivered > 1 && !loss_reported(w, n, issuer)) world_fail(w, "TWICE order of %u was delivered %zu times at %u", t->id.origin, delivered, n->code);
     bool had = issuer->up && flow_standing(look(w, issuer), t->id, n->code, &there);
-    if (move_lost(w, t, n, issuer)) has = had = true, there = here;
-    /* what the issuer's daemon urged by itself before its store went back, and only the recipient still has, nobody was promised */
-    bool urged = here.urges == there.urges || (here.urges > there.urges && issuer->reported_loss);
-    bool same = has && had && here.state == there.state && here.returns == there.returns && urged
+    /* what the issuer's daemon urged by itself before its store went back, and only the recipient still has and goes on from, is out of reach */
+    bool urge_lost = has && had && here.urges > there.urges && issuer->reported_loss;
+    if (urge_lost || move_lost(w, t, n, issuer)) has = had = true, there = here;
+    bool same = has && had && here.state == there.state && here.returns == there.returns && here.urges == there.urges
              && here.n_progress <= there.n_progress + (here.n_progress && !world_below(w, n->code, t->id.origin));
     if (!same) {
         show_moves(w, t, n);

@@ -143,7 +143,9 @@ void history_lost(struct history *h, uint32_t unit, enum history_loss how) {
     int32_t at = unit_of(h, unit);
     struct unit *u = node(h, unit);
     u->losses++;
-    u->must_report = how == HISTORY_RECREATED;           /* one that had no time to say so, and then had an older store again, has not lost all */
+    bool alone = u->up == NONE;                          /* then there is nobody to say it to */
+    for (size_t i = 0; i < h->n_units; i++) alone = alone && h->units[i].up != at;
+    u->must_report = how == HISTORY_RECREATED && !alone;           /* one that had no time to say so, and then had an older store again, has not lost all */
     for (size_t i = 0; i < h->n_entries; i++) {
         struct entry *e = &h->entries[i];
         struct set near;
