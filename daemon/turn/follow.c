@@ -308,9 +308,10 @@ static void try_row(struct turn *t, struct link *l, struct key key, struct lz_by
     struct record r;
     if (record_decode(t->arena, envelope, &r, NULL) != LZ_ok || !subject_known(&r) || !might_say(t, l, &r, reason)) return;
     bool all_kept = !foreign || !l || !keeps_no_more(t, l);
-    enum lz_err err = flow_adopt(t->flow, &r);
+    /* what was only refused may have come since on another way: then it has had its effect */
+    enum lz_err err = is_reason(reason, LZ_unknown_kind) ? flow_adopt(t->flow, &r) : flow_land(t->flow, &r, LAND_PEER);
     lz_log(LZ_INFO, "record.taken_now peer=%06u origin=%06u kind=%u result=%s", lz_get32(key.b), r.origin, r.kind, lz_err_name(err));
-    if (err == LZ_ok) taken_now(t, l, key, all_kept);
+    if (err == LZ_ok || err == LZ_already) taken_now(t, l, key, all_kept);
 }
 
 /* A newer program may read what an older one had to refuse; a child's subtree may be wider than it was when its records came. What

@@ -1551,24 +1551,43 @@ static void evidence_ends(struct world *w) {
     expect(w, state_at(w, C1, K12) == LINK_live, "the sibling's link does not go on");
 }
 
-/* As an older program left a record that a neighbour brought: held, noted as of an unknown kind, and without effect. */
-static void carried_by(struct world *w, uint32_t at, uint32_t by, struct rec_id id) {
+static void note_refused(struct world *w, uint32_t at, uint32_t by, struct rec_id id, enum lz_err err) {
     struct node *n = node_of(w, at);
     struct stored stored;
     uint8_t value[4096] = { 0 };
     expect(w, store_record_get(n->store, key_id(id), &stored), "%u does not hold it", at);
     if (w->failed) return;
     size_t len = stored.envelope.len;
-    const char *why = lz_err_name(LZ_unknown_kind);
+    const char *why = lz_err_name(err);
     lz_put16(value + 8, (uint16_t)strlen(why));
     memcpy(value + 10, why, strlen(why));
     memcpy(value + 10 + strlen(why), stored.envelope.data, len);
     store_abort(n->store);
     node_begin(w, n);
-    if (id.origin != at) store_delete(n->store, TABLE_standing, key_standing(id, 0));      /* one's own is in one's sums: it stays */
+    bool whole = err != LZ_unknown_kind || id.origin == at;      /* one's own is in one's sums: it stays */
+    if (!whole) store_delete(n->store, TABLE_standing, key_standing(id, 0));
     store_put(n->store, TABLE_refused, key_refused(by, key_id(id)), lz_bytes_of(value, 10 + strlen(why) + len));
     node_finish(w, n);
-    expect(w, refused_at(w, at, by, "unknown_kind", NULL) == 1, "the scene is not set");
+    expect(w, refused_at(w, at, by, why, NULL) == 1, "the scene is not set");
+}
+
+/* As an older program left a record that a neighbour brought: held, noted as of an unknown kind, and without effect. */
+static void carried_by(struct world *w, uint32_t at, uint32_t by, struct rec_id id) { note_refused(w, at, by, id, LZ_unknown_kind); }
+
+/* A report that was refused once, and has come since on another way, is not counted a second time when what was refused is tried again. */
+static void refused_and_held(struct world *w) {
+    one_line(w);
+    struct rec_id task = issue(w, P, K12, KIND_task, 0);
+    run_for(w, 5 * SECOND);
+    act(w, K12, task, "sign", 0);
+    struct rec_id id = progress(w, K12, task, 10, 10);
+    run_for(w, 5 * SECOND);
+    note_refused(w, C1, K12, id, LZ_foreign_origin);
+    node_down(w, node_of(w, C1), 100);
+    run_for(w, 5 * SECOND);
+    expect(w, refused_at(w, C1, K12, "foreign_origin", NULL) == 0, "it is still refused");
+    expect(w, standing_at(w, C1, task, K12).n_progress == 1, "it is counted %u times", standing_at(w, C1, task, K12).n_progress);
+    heal_and_check(w);
 }
 
 static void expect_tried(struct world *w, uint32_t at, uint32_t by, struct rec_id id) {
@@ -2212,6 +2231,7 @@ static const struct scenario scenarios[] = {
     { "number_twice", number_twice, false },
     { "tried_again", tried_again, false },
     { "tried_again_after_a_loss", tried_again_after_a_loss, false },
+    { "refused_and_held", refused_and_held, false },
     { "tried_again_after_a_move", tried_again_after_a_move, false },
     { "move_of_a_new_kind", move_of_a_new_kind, false },
     { "progress_before_its_kind", progress_before_its_kind, false },
