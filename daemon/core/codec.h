@@ -18,5 +18,8 @@ static inline ProtobufCBinaryData codec_data(struct lz_bytes b) {
 enum lz_err codec_packet(struct arena *arena, enum packet_type type, const ProtobufCMessage *message, struct lz_bytes *packet);
 bool codec_id_bytes(struct lz_bytes in, struct rec_id *id);       /* empty: none; another length than 18: false */
 struct lz_bytes codec_id_data(struct arena *arena, struct rec_id id);
+/* A form's own message, in bytes. take: the gate of a form; what it gives points into bytes and arena. */
+bool codec_form_fill(struct arena *arena, uint32_t kind, const struct form *form, struct lz_bytes *bytes);
+enum lz_err codec_form_take(struct arena *arena, uint32_t kind, struct lz_bytes bytes, struct form *form, struct lz_fail *fail);
 bool codec_epoch(ProtobufCBinaryData in, struct epoch *epoch);    /* exactly 16 bytes */
 #endif

@@ -144,6 +144,13 @@ static bool rollup_fill(struct arena *arena, const struct rollup *in, Lz__Rollup
 }
 
 static bool payload_fill(struct arena *arena, const struct record *r, Lz__Record *out, union payload *p) {
+    if (kind_form(r->kind)) {
+        struct lz_bytes form;
+        if (!codec_form_fill(arena, r->kind, &r->of.form, &form)) return false;
+        out->has_form = 1;                               /* also of a form with nothing in it */
+        out->form = codec_data(form);
+        return true;
+    }
     switch ((enum kind)r->kind) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin:
         directive_fill(arena, &r->of.directive, &p->directive); out->directive = &p->directive; return true;
@@ -421,8 +428,15 @@ static void rollup_take(struct gate *g, const Lz__Rollup *in, struct rollup *out
         if (in->value[i] > INT64_C(1) << 53 || in->value[i] < -(INT64_C(1) << 53)) g->err = lz_refuse(g->fail, LZ_bad_argument, "汇总的数值超出范围");
 }
 
-static void payload_take(struct gate *g, const Lz__Record *in, struct record *r) {
+static void form_take(struct gate *g, struct arena *arena, const Lz__Record *in, struct record *r) {
+    if (g->err != LZ_ok) return;
+    if (!in->has_form) g->err = lz_refuse(g->fail, LZ_bad_packet, "种类 %u 缺少内容", r->kind);
+    else g->err = codec_form_take(arena, r->kind, codec_bytes(in->form), &r->of.form, g->fail);
+}
+
+static void payload_take(struct gate *g, struct arena *arena, const Lz__Record *in, struct record *r) {
     const void *payload = NULL;
+    if (kind_form(r->kind)) { form_take(g, arena, in, r); return; }
     switch ((enum kind)r->kind) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin:
         if ((payload = in->directive)) directive_take(g, in->directive, &r->of.directive);
@@ -539,7 +553,7 @@ enum lz_err record_decode(struct arena *arena, struct lz_bytes envelope, struct 
     if ((row->class == CLASS_REGISTER) != (r->key.len != 0)) return lz_refuse(fail, LZ_bad_packet, "%s的键不对", row->zh);
     if (row->direction != r->direction || row->reach != r->reach || r->lane > row->lane)
         return lz_refuse(fail, LZ_wrong_direction, "%s的方向或范围被改动", row->zh);
-    payload_take(&gate, in, r);
+    payload_take(&gate, arena, in, r);
     if (gate.err == LZ_ok && r->kind == KIND_rollup && !rollup_key_fits(r)) return lz_refuse(fail, LZ_bad_packet, "汇总的键与内容不符");
     return gate.err;
 }
@@ -555,6 +569,6 @@ enum lz_err draft_decode(struct arena *arena, struct lz_bytes bytes, struct reco
     head_take(&gate, in, draft);
     if (gate.err != LZ_ok) return gate.err;
     if (!kind_row(draft->kind)) return lz_refuse(fail, LZ_unknown_kind, "不认识的种类 %u", draft->kind);
-    payload_take(&gate, in, draft);
+    payload_take(&gate, arena, in, draft);
     return gate.err;
 }

@@ -5,21 +5,32 @@
  * runs the very same code, a thousand nodes to a process. Documents: the README's "How it works". */
 #ifndef LZ_CORE_H
 #define LZ_CORE_H
-#include "../base/base.h"
+#include "../kinds/kinds.h"
 
 /* ---- words -------------------------------------------------------------------------------------------------- */
 enum lane { LANE_FLASH, LANE_URGENT, LANE_ROUTINE, LANE_BULK, LANE_COUNT };
 enum kind_class { CLASS_EVENT, CLASS_REGISTER };
 enum direction { DIRECTION_DOWN, DIRECTION_UP, DIRECTION_ALONG, DIRECTION_COUNT };
 enum reach { REACH_LOCAL, REACH_PARENT, REACH_ISSUER, REACH_TOP, REACH_TARGETS, REACH_COUNT };
-enum machine { MACHINE_NONE, MACHINE_HANDLING, MACHINE_PROBLEM, MACHINE_EMERGENCY, MACHINE_COUNT };
+enum machine { MACHINE_NONE, MACHINE_HANDLING, MACHINE_PROBLEM, MACHINE_EMERGENCY, MACHINE_COUNT, MACHINE_FORM = MACHINE_NONE };
+/* The kinds that have code of their own; whoever tells them apart tells all of them. */
+#define OF_NONE(...) __VA_ARGS__
+#define OF_HANDLING(...) __VA_ARGS__
+#define OF_PROBLEM(...) __VA_ARGS__
+#define OF_EMERGENCY(...) __VA_ARGS__
+#define OF_FORM(...)
 enum kind {
     KIND_none = 0,
-#define X(name, number, zh, class, lane, direction, reach, machine) KIND_##name = (number),
+#define X(name, number, zh, class, lane, direction, reach, machine) OF_##machine(KIND_##name = (number),)
 #include "../../schema/kinds.def"
 #undef X
     KIND_MAX = 255
 };
+#undef OF_NONE
+#undef OF_HANDLING
+#undef OF_PROBLEM
+#undef OF_EMERGENCY
+#undef OF_FORM
 struct kind_row {
     const char *name, *zh;
     uint8_t number;
@@ -28,11 +39,13 @@ struct kind_row {
     enum direction direction;
     enum reach reach;
     enum machine machine;
+    const struct form_kind *form;    /* of a FORM, whose machine is NONE: no move acts on it; else NULL */
 };
 const struct kind_row *kind_row(uint32_t number);            /* NULL: this version does not know it */
 const struct kind_row *kind_by_name(const char *name);
 size_t kind_count(void);
 const struct kind_row *kind_at(size_t index);
+const struct form_kind *kind_form(uint32_t number);         /* NULL: it is no form */
 const char *lane_name(enum lane lane);
 const char *lane_zh(enum lane lane);
 bool lane_by_name(const char *name, enum lane *lane);
@@ -140,6 +153,16 @@ struct rollup {
     struct counters sum;
 };
 
+/* What a clerk filled in, of a kind that daemon/kinds/ describes: one version of one entry. */
+struct form_value { int64_t number; struct lz_bytes text; };
+struct form {
+    struct lz_bytes no;              /* names the entry, within its unit and kind */
+    uint32_t valid_from;             /* yyyymmdd: from which day this version holds */
+    uint8_t state;
+    uint32_t given;                  /* a mask: which fields have a value */
+    struct form_value *of;           /* by the field's place, all of the kind's */
+};
+
 struct record {
     uint32_t origin;
     uint16_t kind;
@@ -164,6 +187,7 @@ struct record {
         struct progress progress;
         struct chief chief;
         struct rollup rollup;
+        struct form form;
     } of;                            /* by kind; of an unknown kind: nothing */
     struct lz_bytes envelope;        /* the exact bytes, as they travel and are stored */
     struct lz_bytes bytes;           /* the exact record bytes inside it */

@@ -5,9 +5,14 @@
 
 #define EVENT CLASS_EVENT
 #define REGISTER CLASS_REGISTER
+#define FORM_OF_FORM(name) &form_##name
+#define FORM_OF_NONE(name) NULL
+#define FORM_OF_HANDLING(name) NULL
+#define FORM_OF_PROBLEM(name) NULL
+#define FORM_OF_EMERGENCY(name) NULL
 static const struct kind_row kinds[] = {
 #define X(name, number, zh, class, lane, direction, reach, machine) \
-    { #name, zh, number, class, LANE_##lane, DIRECTION_##direction, REACH_##reach, MACHINE_##machine },
+    { #name, zh, number, class, LANE_##lane, DIRECTION_##direction, REACH_##reach, MACHINE_##machine, FORM_OF_##machine(name) },
 #include "../../schema/kinds.def"
 #undef X
 };
@@ -25,6 +30,11 @@ const struct kind_row *kind_row(uint32_t number) {
     for (size_t i = 0; i < LZ_COUNT(kinds); i++)
         if (kinds[i].number == number) return &kinds[i];
     return NULL;
+}
+
+const struct form_kind *kind_form(uint32_t number) {
+    const struct kind_row *row = kind_row(number);
+    return row ? row->form : NULL;
 }
 
 const struct kind_row *kind_by_name(const char *name) {

@@ -9,7 +9,7 @@
 #include "../wire/wire.h"
 #include <stdio.h>
 
-enum { CLIENT_ARGS_MAX = 48, CLIENT_WORDS_MAX = 16, CLIENT_WORD_BYTES = 40, REQUEST_BYTES = 16 };
+enum { CLIENT_ARGS_MAX = 48, CLIENT_WORDS_MAX = 40, CLIENT_WORD_BYTES = 40, REQUEST_BYTES = 16 };
 #ifndef LZ_VERSION
 #define LZ_VERSION "0.1.0"
 #endif
@@ -100,6 +100,13 @@ enum lz_err session_reopen(struct session *session, struct lz_fail *fail) LZ_MUS
 /* One ask and all pages of its answer, rows joined. Sends again when the daemon was lost; a write also when no answer came. */
 enum lz_err session_ask(struct session *session, struct ask *ask, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
 
+/* `@FILE` is what the file says; `@@...` is a text that begins with @. */
+enum lz_err client_value(struct arena *arena, const char *name, const char *given, struct lz_bytes *value, struct lz_fail *fail) LZ_MUST_CHECK;
+
+/* ---- forms (client_form.c) ---- */
+/* The words behind `put KIND` as a draft. */
+enum lz_err form_draft(struct arena *arena, const struct command *command, struct lz_bytes *draft, struct lz_fail *fail) LZ_MUST_CHECK;
+
 /* ---- bundles (client_bundle.c) ---- */
 /* One file after another, each whole or not there; rows of answer: one a file. */
 enum lz_err bundle_export(struct session *session, const struct command *command, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
@@ -135,6 +142,7 @@ struct printer {
     struct arena *arena;             /* scratch; as it was after each call */
     size_t width;                    /* columns of the terminal; 0: no limit */
     bool colour;
+    const struct form_kind *form;    /* whose fields the rows have; NULL: of none */
 };
 struct printer printer_for(FILE *out, struct arena *arena);
 void print_rows(const struct printer *printer, const struct row *rows, size_t n_rows);

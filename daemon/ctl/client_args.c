@@ -193,8 +193,7 @@ static bool is_key(const char *text) {
     return wire_key_parse(text, key);
 }
 
-/* `@FILE` is what the file says; `@@...` is a text that begins with @. */
-static enum lz_err value_of(struct arena *arena, const char *name, const char *given, struct lz_bytes *value, struct lz_fail *fail) {
+enum lz_err client_value(struct arena *arena, const char *name, const char *given, struct lz_bytes *value, struct lz_fail *fail) {
     *value = lz_bytes_str(given);
     if (given[0] == '@' && given[1] == '@' && !is_key(given)) *value = lz_bytes_str(given + 1);
     else if (given[0] == '@' && !is_key(given)) {
@@ -386,7 +385,10 @@ static enum lz_err positionals(struct arena *arena, struct command *c, const cha
     for (const char *spec = c->verb->spec; spec_next(&spec, &item);) {
         if (item.option) continue;
         if (item.rest) {
-            while (at < n_words) c->topic[c->n_topic++] = words[at++];
+            for (; at < n_words; at++) {
+                if (!lz_text_valid(lz_bytes_str(words[at]))) return lz_refuse(fail, LZ_usage, "有一个词不是有效的 UTF-8 文字");
+                c->topic[c->n_topic++] = words[at];
+            }
             continue;
         }
         if (at == n_words) {
@@ -408,7 +410,7 @@ static enum lz_err options(struct arena *arena, struct command *c, const struct 
         if (!spec_find(c->verb->spec, t->options[i].name, t->options[i].name_len, &item))
             return lz_refuse(fail, LZ_usage, "%s 没有 --%.*s 这个选项；用法见 linzhangctl help %s", c->words, (int)t->options[i].name_len,
                              t->options[i].name, c->words);
-        enum lz_err err = item.value[0] ? value_of(arena, item.name, t->options[i].value, &value, fail) : LZ_ok;
+        enum lz_err err = item.value[0] ? client_value(arena, item.name, t->options[i].value, &value, fail) : LZ_ok;
         if (err) return err;
         arg_add(c, kept_name(arena, item.name), value);
     }

@@ -163,11 +163,10 @@ static struct ask ask_of(struct client *c) {
     return ask;
 }
 
-static int run_ask(struct client *c) {
-    struct ask ask = ask_of(c);
+static int ask_and_tell(struct client *c, struct ask *ask) {
     struct answer answer;
     struct lz_fail fail;
-    if (session_ask(&c->session, &ask, &answer, &fail)) return refuse_unknown(c, &fail);
+    if (session_ask(&c->session, ask, &answer, &fail)) return refuse_unknown(c, &fail);
     if (c->command.json) {
         print_json_answer(stdout, &answer);
         return lz_err_exit(answer.code);
@@ -176,6 +175,13 @@ static int run_ask(struct client *c) {
     fflush(stdout);
     if (answer.code != LZ_ok) print_refusal(&c->err, answer.code, answer.text);
     return lz_err_exit(answer.code);
+}
+
+static int run_ask(struct client *c) {
+    struct ask ask = ask_of(c);
+    const struct kind_row *kind = kind_by_name(arg(c, "kind"));
+    if (kind) c->out.form = kind->form;
+    return ask_and_tell(c, &ask);
 }
 
 static bool is_under_way(const struct answer *answer) {
@@ -213,8 +219,19 @@ static int run_bundle(struct client *c) {
     return EXIT_DONE;
 }
 
+static int run_put(struct client *c) {
+    struct ask ask = ask_of(c);
+    struct lz_bytes draft;
+    struct lz_fail fail;
+    if (form_draft(c->arena, &c->command, &draft, &fail) != LZ_ok) return refuse_fail(c, &fail);
+    ask.drafts = &draft;
+    ask.n_drafts = 1;
+    return ask_and_tell(c, &ask);
+}
+
 static int run_write(struct client *c) {
     const char *handler = c->command.verb->handler;
+    if (strcmp(handler, "put") == 0) return run_put(c);
     if (strcmp(handler, "backup") == 0) return run_backup(c);
     if (strcmp(handler, "bundle_export") == 0 || strcmp(handler, "bundle_import") == 0) return run_bundle(c);
     return run_ask(c);

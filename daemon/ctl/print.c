@@ -31,6 +31,14 @@ static int heading_of(struct lz_bytes name) {
     return -1;
 }
 
+/* A form's own fields come first: they may have the name of a column that is something else. */
+static const struct form_field *field_of(const struct printer *p, struct lz_bytes name) {
+    if (!p->form) return NULL;
+    if (name.len > 3 && memcmp(name.data + name.len - 3, "_zh", 3) == 0) name.len -= 3;
+    size_t at = form_field_find(p->form, name);
+    return at < p->form->n_fields ? &p->form->fields[at] : NULL;
+}
+
 static bool is_bar(struct lz_bytes name) { return is(name, "_bar") || is(name, "bar"); }
 static bool is_right(struct lz_bytes name) {
     int at = heading_of(name);
@@ -196,8 +204,9 @@ static void sheet_choose(const struct printer *p, struct sheet *sheet) {
         struct column column = sheet->columns[i];
         if (!is_shown(sheet, &column)) continue;
         int at = heading_of(column.name);
-        column.heading = is_bar(column.name) ? "" : at >= 0 ? headings[at].heading : on_one_line(p->arena, column.name);
-        column.right = at >= 0 && headings[at].right;
+        const struct form_field *field = field_of(p, column.name);
+        column.heading = is_bar(column.name) ? "" : field ? field->zh : at >= 0 ? headings[at].heading : on_one_line(p->arena, column.name);
+        column.right = field ? field->type >= FIELD_NUMBER && field->type <= FIELD_DEGREES : at >= 0 && headings[at].right;
         column.whole = column.whole || column.right || is_bar(column.name) || is(column.name, "id") || is(column.name, "key") || is(column.name, "hash");
         size_t width = width_of(column.heading);
         if (width > column.width) column.width = width;

@@ -132,6 +132,14 @@ bool flow_wished(const struct flow *flow, uint32_t kind);
 void flow_child_part(struct flow *flow, uint32_t child, bool present);
 void flow_rollups_again(struct flow *flow);      /* after a reclaim, and at start: compare what was sent with what is true */
 
+/* ---- forms: entries that a unit keeps, each in dated versions ---- */
+/* The version that held on a day, or the latest (day 0). False: there was none, or it cannot be read. The record is in the turn's arena. */
+bool flow_entry(struct flow *flow, uint32_t kind, uint32_t unit, struct lz_bytes no, uint32_t day, struct record *record);
+/* The next entry of a kind behind *at, whoever keeps it, as of a day (0: the latest versions); at: zero to begin. unit 0: of all. */
+bool flow_next_entry(struct flow *flow, uint32_t kind, uint32_t unit, uint32_t day, struct key *at, struct record *record);
+/* The next version of an entry behind *at, oldest first. */
+bool flow_next_version(struct flow *flow, uint32_t kind, uint32_t unit, struct lz_bytes no, struct key *at, struct record *record);
+
 /* ---- reading ---- */
 bool flow_standing(struct flow *flow, struct rec_id subject, uint32_t unit, struct standing *standing);
 bool flow_record(struct flow *flow, struct rec_id id, struct record *record);     /* decoded into the turn's arena */

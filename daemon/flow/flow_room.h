@@ -93,6 +93,11 @@ enum lz_err submit_checked(struct flow *f, struct record *draft, struct lz_bytes
                            struct rec_id *id, struct lz_fail *fail);
 /* land.c */
 uint32_t move_stands_for(const struct record *move);     /* the unit whose standing a move is one of; 0: the subject's own */
+/* ---- form.c ---- */
+struct key key_of_version(const struct record *r);
+/* What can be wrong with a version that a clerk gives; fills in its number and its day. */
+enum lz_err form_check(struct flow *f, struct record *draft, struct lz_fail *fail);
+
 bool progress_counts(const struct record *progress);     /* in the standing of its subject and origin */
 void reroutes_run(struct flow *f);
 void route_of(struct flow *f, const struct record *r, struct route *route);

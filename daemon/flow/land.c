@@ -295,6 +295,10 @@ static void index_move(struct flow *f, const struct record *r) {
     store_put(f->o.store, TABLE_subject, key_move(r->subject, move_stands_for(r), r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 });
 }
 
+static void index_form(struct flow *f, const struct record *r) {
+    if (kind_form(r->kind)) store_put(f->o.store, TABLE_version, key_of_version(r), (struct lz_bytes){ 0 });
+}
+
 static enum lz_err put(struct flow *f, struct record *r, bool carry) {
     struct key key = key_of(r);
     bool replace = false;
@@ -306,7 +310,7 @@ static enum lz_err put(struct flow *f, struct record *r, bool carry) {
     bool later = r->kind == KIND_move && r->subject.kind == KIND_problem;    /* its own arrival may change its routes */
     if (!later) route_of(f, r, route);
     err = store_record_put(f->o.store, key, r->envelope, route->feeds, route->n_feeds, replace);
-    if (err == LZ_ok && !carry) index_move(f, r);
+    if (err == LZ_ok && !carry) { index_move(f, r); index_form(f, r); }
     return err;
 }
 
@@ -335,6 +339,7 @@ enum lz_err flow_adopt(struct flow *f, struct record *r) {
         return LZ_ok;                                    /* a newer register stands */
     if (err == LZ_already) {                             /* carried: it is held, but meant nothing here yet */
         index_move(f, r);
+        index_form(f, r);
         enter_missing(f, r);
         err = LZ_ok;
     }

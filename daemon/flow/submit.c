@@ -195,6 +195,7 @@ static enum lz_err check_progress(struct flow *f, const struct record *d, struct
 /* ---- all of them ------------------------------------------------------------------------------------------------------------- */
 
 static enum lz_err check(struct flow *f, struct record *d, struct lz_bytes author, struct lz_fail *fail) {
+    if (kind_form(d->kind)) return form_check(f, d, fail);
     switch ((enum kind)d->kind) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin:
         return check_directive(f, d, fail);

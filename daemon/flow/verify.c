@@ -86,6 +86,7 @@ static void check_record(struct checker *c, struct key key, const struct stored 
     struct key own = key_of(&r);
     if (own.len != key.len || memcmp(own.b, key.b, key.len) != 0) differ(c, "记录 %s 的键与内容不符", name_of(key, hex));
     if (r.kind == KIND_move) check_move(c, key, &r);
+    if (kind_form(r.kind) && !store_has(c->f->o.store, TABLE_version, key_of_version(&r))) differ(c, "记录 %s 不在它那一项的目录里", name_of(key, hex));
     if (r.kind == KIND_rollup && roster_find(c->f->o.roster, r.origin) &&
         !store_has(c->f->o.store, TABLE_rollup, key_rollup((uint16_t)r.of.rollup.kind, r.of.rollup.subject, r.origin)))
         differ(c, "下级 %06u 上报的汇总没有计入", r.origin);
@@ -118,6 +119,14 @@ static void check_feeds(struct checker *c) {
         }
         if (lz_get64(key.b + 5) > store_position(c->f->o.store)) differ(c, "传送目录的位置超过计数");
     }
+}
+
+static void check_versions(struct checker *c) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    struct stored stored;
+    for (; store_seek(c->f->o.store, TABLE_version, &key, &v); key = key_after(key))
+        if (key.len != VERSION_BYTES || !store_record_get(c->f->o.store, key_id(key_version_id(&key)), &stored)) differ(c, "项目目录里有一条记录不在库中");
 }
 
 static bool same_standing(const struct standing *a, const struct standing *b) {
@@ -230,6 +239,7 @@ void flow_verify(struct flow *f, struct verify *out) {
     LZ_ASSERT(c.progress && c.own);
     check_records(&c);
     check_feeds(&c);
+    check_versions(&c);
     check_standings(&c);
     check_rollups(&c);
     arena_destroy(&own);

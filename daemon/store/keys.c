@@ -68,6 +68,19 @@ struct key key_number(uint32_t issuer, uint32_t year, uint16_t kind, uint32_t se
     b32(&b, issuer); b16(&b, (uint16_t)year); b16(&b, kind); b32(&b, serial);
     return b.key;
 }
+struct key key_version(uint32_t kind, uint32_t unit, struct lz_bytes no, uint32_t valid_from, uint64_t stamp, uint32_t epoch) {
+    struct builder b = { 0 };
+    static const uint8_t padding[FORM_NO_BYTES_MAX];
+    LZ_ASSERT(no.len <= FORM_NO_BYTES_MAX);
+    b16(&b, (uint16_t)kind); b32(&b, unit); braw(&b, no.data, no.len); braw(&b, padding, FORM_NO_BYTES_MAX - no.len);
+    b32(&b, valid_from); b64(&b, stamp); b32(&b, epoch);
+    return b.key;
+}
+struct rec_id key_version_id(const struct key *key) {
+    LZ_ASSERT(key->len == VERSION_BYTES);
+    const uint8_t *p = key->b + VERSION_ENTRY_BYTES + 4;
+    return (struct rec_id){ lz_get32(key->b + 2), lz_get16(key->b), lz_get64(p), lz_get32(p + 8) };
+}
 struct key key_refused(uint32_t peer, struct key record) { struct builder b = { 0 }; b32(&b, peer); braw(&b, record.b, record.len); return b.key; }
 
 struct key key_after(struct key key) {

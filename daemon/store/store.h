@@ -69,6 +69,10 @@ enum { BUNDLE_ROW_OUT, BUNDLE_ROW_IN, BUNDLE_ROW_HEARD, BUNDLE_ROW_ASKED, BUNDLE
 struct key key_bundle(uint32_t peer, uint8_t what, struct epoch epoch);
 struct key key_ask(struct lz_bytes request, uint16_t index);
 struct key key_number(uint32_t issuer, uint32_t year, uint16_t kind, uint32_t serial);
+/* A version of an entry. The number is padded, so that entries stand in its order and the versions of one behind each other. */
+struct key key_version(uint32_t kind, uint32_t unit, struct lz_bytes no, uint32_t valid_from, uint64_t stamp, uint32_t epoch);
+struct rec_id key_version_id(const struct key *key);
+enum { VERSION_NO_AT = 6, VERSION_ENTRY_BYTES = VERSION_NO_AT + FORM_NO_BYTES_MAX, VERSION_BYTES = VERSION_ENTRY_BYTES + 16 };
 struct key key_refused(uint32_t peer, struct key record);
 struct key key_u64(uint64_t value);                       /* audit */
 static inline struct lz_bytes key_view(const struct key *key) { return lz_bytes_of(key->b, key->len); }

@@ -182,8 +182,21 @@ static void emergency(struct world *w, struct node *n) {
     if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
 }
 
+/* A version of one of two offices, from a day of this year or the last. Its values outlive the command, which may be given again. */
+#define OFFICE(name, quota) \
+    { { 0, { (const uint8_t *)(name), sizeof(name) - 1 } }, { 410802, { NULL, 0 } }, [4] = { quota, { NULL, 0 } }, [FORM_FIELDS_MAX - 1] = { 0, { NULL, 0 } } }
+static void office(struct world *w, struct node *n, uint64_t die) {
+    static const struct form_value offices[][FORM_FIELDS_MAX] = { OFFICE("张三的林长办", 1), OFFICE("李四的林长办", 2), OFFICE("王五的林长办", 3) };
+    struct record d = { .kind = kind_by_name("office")->number };
+    struct rec_id id;
+    d.of.form = (struct form){ .no = lz_bytes_str(roll(&die, 2) ? "a" : "b"), .valid_from = 20210101 + 10000 * (uint32_t)roll(&die, 2),
+                               .given = 1 | 2 | 4 | 8 | 16, .state = 1, .of = (struct form_value *)(uintptr_t)offices[roll(&die, LZ_COUNT(offices))] };
+    if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
+}
+
 static void chief(struct world *w, struct node *n, uint64_t die) {
     static const char *const names[] = { "张三", "李四", "王五", "赵六", "钱七", "孙八", "周九", "吴十" };
+    if (roll(&die, 2)) { office(w, n, die); return; }
     struct record d = { .kind = KIND_chief, .key = lz_bytes_str(roll(&die, 2) ? "a" : "b") };
     struct rec_id id;
     d.of.chief.name = lz_bytes_str(names[roll(&die, LZ_COUNT(names))]);

@@ -80,6 +80,7 @@ static uint32_t text_field(uint32_t payload) {
     case 35: return 3;
     case 36: return 2;
     case 37: return 1;
+    case 39: return 4;
     default: return 0;
     }
 }
@@ -118,7 +119,7 @@ static const char *read_head(struct entry *e, const struct field *f) {
     case 17: e->all = f->value != 0; return NULL;
     default: break;
     }
-    if (f->number < 32 || f->number > 38 || f->wire != 2) return "its head has a field that it must not have";
+    if (f->number < 32 || f->number > 39 || f->wire != 2) return "its head has a field that it must not have";
     if (e->payload) return "it has two payloads";
     e->payload = f->number;
     return read_payload(e, f->bytes) ? NULL : "its payload cannot be read";

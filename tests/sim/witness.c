@@ -33,6 +33,7 @@ void witness_given_up(struct world *w, const struct node *n, struct rec_id id) {
 /* ---- clerks --------------------------------------------------------------------------------------------------------- */
 
 static struct lz_bytes words_of(const struct record *d) {
+    if (kind_form(d->kind)) return d->of.form.of[0].text;
     switch ((enum kind)d->kind) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin: return d->of.directive.title;
     case KIND_move: return d->of.move.text;

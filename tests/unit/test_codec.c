@@ -629,6 +629,7 @@ Test(record, of_nothing_comes_back_as_nothing) {
         }
         cr_assert_eq(record_encode(arena, &none, NULL), LZ_ok, "%s", kind_at(i)->name);
         enum lz_err err = record_decode(arena, none.envelope, &b, NULL);
+        if (kind_form(a.kind)) { cr_assert(err == LZ_ok && b.of.form.given == 0 && b.of.form.state == 0, "%s", kind_at(i)->name); continue; }
         cr_assert(a.kind == KIND_move ? err == LZ_ok && b.of.move.move == 0 : err == LZ_bad_argument || err == LZ_bad_date, "%s: %s", kind_at(i)->name,
                   lz_err_name(err));
     }

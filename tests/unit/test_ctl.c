@@ -725,6 +725,110 @@ Test(ctl, an_emergency) {
     node_close(n);
 }
 
+/* ---- forms: FIELD=VALUE pairs as linzhangctl makes a draft of them, then arguments of the verb -------------------------------------------- */
+
+static enum lz_err put_with(struct node *n, const char *kind_name, const char *no, const char *const *fields, const char *const *pairs) {
+    const struct kind_row *kind = kind_by_name(kind_name);
+    struct ask ask = make_ask(n, "put", pairs);
+    ask.args[ask.n_args++] = (struct arg){ lz_bytes_str("kind"), lz_bytes_str(kind_name) };
+    struct record r = { .kind = kind->number };
+    struct lz_bytes draft;
+    r.of.form = (struct form){ .no = lz_bytes_str(no), .of = arena_alloc(n->arena, kind->form->n_fields * sizeof *r.of.form.of) };
+    for (; *fields; fields++) {
+        const char *equals = strchr(*fields, '=');
+        size_t at = form_field_find(kind->form, lz_bytes_of(*fields, (size_t)(equals - *fields)));
+        cr_assert_lt(at, kind->form->n_fields, "%s", *fields);
+        r.of.form.given |= 1u << at;
+        if (kind->form->fields[at].type == FIELD_TEXT) r.of.form.of[at].text = lz_bytes_str(equals + 1);
+        else cr_assert_eq(form_number_parse(&kind->form->fields[at], lz_bytes_str(equals + 1), &r.of.form.of[at].number, &n->fail), LZ_ok, "%s", n->fail.text);
+    }
+    cr_assert_eq(draft_encode(n->arena, &r, &draft, &n->fail), LZ_ok);
+    ask.drafts = &draft;
+    ask.n_drafts = 1;
+    lz_random(n->request, sizeof n->request);
+    ask.request = lz_bytes_of(n->request, sizeof n->request);
+    return ask_in_turn(n, &ask);
+}
+#define FIELDS(...) (const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL }
+#define PUT(n, kind, no, fields, ...) put_with(n, kind, no, fields, (const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL })
+
+Test(form, has_versions_and_steps) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(PUT(n, "office", "01", FIELDS("name=林长办", "place=410800", "tier=city", "setting=单设", "quota=5", "head=李四"), "from=2022-01-01"));
+    GOOD(PUT(n, "office", "01", FIELDS("staff=3"), "state=set_up", "from=2022-02-01"));
+    GOOD(PUT(n, "office", "01", FIELDS("quota=8", "head="), "from=2022-03-01"));
+    GOOD(PUT(n, "office", "02", FIELDS("name=别的", "place=410800", "tier=city", "setting=merged"), "state=人员到位"));
+    GOOD(READ(n, "show", "kind=office", "no=01"));
+    cr_assert_str_eq(cell_of(n, "entry", 0, "quota"), "8");
+    cr_assert_str_eq(cell_of(n, "entry", 0, "staff"), "3");
+    cr_assert_str_eq(cell_of(n, "entry", 0, "head"), "");
+    cr_assert_str_eq(cell_of(n, "entry", 0, "state"), "set_up");
+    GOOD(READ(n, "show", "kind=林长办公室", "no=01", "on=2022-02-15"));
+    cr_assert_str_eq(cell_of(n, "entry", 0, "quota"), "5");
+    cr_assert_str_eq(cell_of(n, "entry", 0, "head"), "李四");
+    GOOD(READ(n, "show", "kind=office", "no=01", "on=2022-01-31"));
+    cr_assert_str_eq(cell_of(n, "entry", 0, "state"), "planned");
+    REFUSED(n, LZ_not_found, READ(n, "show", "kind=office", "no=01", "on=2021-12-31"));
+    REFUSED(n, LZ_not_found, READ(n, "show", "kind=office", "no=03"));
+    REFUSED(n, LZ_not_found, READ(n, "history", "kind=office", "no=01", "unit=410802"));
+    GOOD(READ(n, "history", "kind=office", "no=01"));
+    cr_assert_eq(rows_of(n, "versions"), 3);
+    GOOD(READ(n, "list", "kind=office"));
+    cr_assert_eq(rows_of(n, "entries"), 2);
+    GOOD(READ(n, "list", "kind=office", "state=staffed", "full=1", "unit=410800", "limit=1"));
+    cr_assert_eq(rows_of(n, "entries"), 1);
+    cr_assert_str_eq(cell_of(n, "entries", 0, "setting_zh"), "与林业站合署");
+    GOOD(READ(n, "list", "kind=office", "on=2022-01-15"));
+    cr_assert_eq(rows_of(n, "entries"), 1);
+    GOOD(READ(n, "list", "kind=grid"));
+    cr_assert_eq(rows_of(n, "entries"), 0);
+    REFUSED(n, LZ_illegal_move, PUT(n, "office", "01", FIELDS("quota=9"), "state=planned"));
+    GOOD(READ(n, "verify"));
+    node_close(n);
+}
+
+Test(form, says_what_is_wrong) {
+    struct node *n = node_open(CITY, 0);
+    char no[FORM_NO_BYTES_MAX + 2];
+    memset(no, 'a', sizeof no);
+    no[sizeof no - 1] = 0;
+    const char *long_no = arena_printf(n->arena, "no=%s", no);
+    REFUSED(n, LZ_bad_argument, PUT(n, "office", "01", FIELDS("name=没有其他")));
+    REFUSED(n, LZ_bad_argument, PUT(n, "office", "01", FIELDS("name=", "place=410800", "tier=city", "setting=own")));
+    REFUSED(n, LZ_bad_argument, PUT(n, "rule", "1", FIELDS("title=x", "use=patrol"), "state=nowhere"));
+    REFUSED(n, LZ_bad_date, PUT(n, "rule", "1", FIELDS("title=x", "use=patrol"), "from=2030-01-01"));
+    REFUSED(n, LZ_bad_date, PUT(n, "rule", "1", FIELDS("title=x", "use=patrol"), "from=2022-02-30"));
+    REFUSED(n, LZ_bad_argument, READ(n, "list", "kind=task"));
+    REFUSED(n, LZ_bad_argument, READ(n, "list", "kind=nothing"));
+    REFUSED(n, LZ_bad_argument, READ(n, "list", "kind=rule", "state=nowhere"));
+    REFUSED(n, LZ_too_large, READ(n, "show", "kind=rule", long_no));
+    REFUSED(n, LZ_bad_argument, READ(n, "kinds", "kind=task"));
+    REFUSED(n, LZ_usage, WRITE(n, "put", "kind=rule"));
+    GOOD(PUT(n, "rule", "1", FIELDS("title=x", "use=patrol"), "state=repealed"));
+    REFUSED(n, LZ_illegal_move, PUT(n, "rule", "1", FIELDS("title=y"), "state=draft"));
+    GOOD(READ(n, "kinds"));
+    cr_assert_geq(rows_of(n, "kinds"), 18);
+    GOOD(READ(n, "kinds", "kind=office"));
+    cr_assert_eq(rows_of(n, "fields"), 12);
+    cr_assert_eq(rows_of(n, "states"), 4);
+    node_close(n);
+}
+
+Test(form, gives_numbers_by_the_day) {
+    struct node *n = node_open(CITY, 0);
+    for (int i = 0; i < 3; i++) GOOD(PUT(n, "meeting", "", FIELDS("title=例会", "use=chiefs", "day=2022-04-25")));
+    GOOD(READ(n, "list", "kind=meeting"));
+    cr_assert_eq(rows_of(n, "entries"), 3);
+    const char *first = cell_of(n, "entries", 0, "no");
+    cr_assert(strlen(first) == 13 && strcmp(first + 8, "-0001") == 0, "%s", first);
+    cr_assert_str_eq(cell_of(n, "entries", 2, "no") + 8, "-0003");
+    GOOD(PUT(n, "meeting", arena_printf(n->arena, "%.9s9999", first), FIELDS("title=例会", "use=chiefs", "day=2022-04-25")));
+    REFUSED(n, LZ_too_many, PUT(n, "meeting", "", FIELDS("title=例会", "use=chiefs", "day=2022-04-25")));
+    later(n, 86400000);
+    GOOD(PUT(n, "meeting", "", FIELDS("title=例会", "use=chiefs", "day=2022-04-25")));
+    node_close(n);
+}
+
 Test(ctl, chiefs_keep_what_is_not_given) {
     struct node *n = node_open(CITY, 0);
     GOOD(WRITE(n, "chief set", "no=001", "name=张三", "post=市长", "phone=1", "kind=行政区域", "from=2022-01-01"));

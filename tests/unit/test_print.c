@@ -259,7 +259,7 @@ Test(json, refused_lines, .init = begin) {
 static struct command command;
 static struct lz_fail why;
 static enum lz_err typed(const char *line) {
-    char *argv[32] = { "linzhangctl" }, *copy = arena_printf(arena, "%s", line);
+    char *argv[64] = { "linzhangctl" }, *copy = arena_printf(arena, "%s", line);
     int argc = 1;
     for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) argv[argc++] = word;
     return command_parse(arena, argc, argv, &command, &why);
@@ -333,7 +333,7 @@ Test(words, what_is_wrong_is_said, .init = begin) {
     REFUSES("status --request 12", "--request");
     REFUSES("move nothing X", "没有“nothing”");
     REFUSES("progress report X --num 1 --den 2 --text @/nonexistent", "打不开文件");
-    REFUSES("a b c d e f g h i j k l m n o p q", "词太多");
+    REFUSES("1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1", "词太多");
 }
 
 Test(words, files_keys_and_requests, .init = begin) {

@@ -1,0 +1,122 @@
+/* form: entries in dated versions.
+ *
+ * A version is a record like any other, so it is never overwritten and goes where its kind goes; the index (`version`) has all of an entry
+ * behind each other by the day from which each holds. Which one holds is read off the index, whatever the order of their arrival. Only
+ * the unit that keeps an entry writes its versions. */
+#include <stdio.h>
+#include "flow_room.h"
+
+struct key key_of_version(const struct record *r) {
+    return key_version(r->kind, r->origin, r->of.form.no, r->of.form.valid_from, r->stamp, r->epoch);
+}
+
+/* ---- reading ---- */
+
+static bool read_version(struct flow *f, const struct key *key, struct record *r) {
+    return key->len == VERSION_BYTES && flow_record(f, key_version_id(key), r) && kind_form(r->kind);
+}
+
+static struct key entry_key(uint32_t kind, uint32_t unit, struct lz_bytes no) {
+    struct key key = key_version(kind, unit, no, 0, 0, 0);
+    key.len = VERSION_ENTRY_BYTES;
+    return key;
+}
+
+/* The last version of the entry that `entry` begins with, at or before the day. */
+static bool version_at(struct flow *f, const struct key *entry, uint32_t day, struct key *at) {
+    struct key from = *entry;
+    from.len = VERSION_BYTES;
+    lz_put32(from.b + VERSION_ENTRY_BYTES, day ? day : UINT32_MAX);
+    memset(from.b + VERSION_ENTRY_BYTES + 4, 0xff, 12);
+    return store_seek_back(f->o.store, TABLE_version, from, at) && key_begins(at, entry, VERSION_ENTRY_BYTES);
+}
+
+bool flow_entry(struct flow *f, uint32_t kind, uint32_t unit, struct lz_bytes no, uint32_t day, struct record *r) {
+    struct key entry = entry_key(kind, unit, no), at;
+    return version_at(f, &entry, day, &at) && read_version(f, &at, r);
+}
+
+bool flow_next_entry(struct flow *f, uint32_t kind, uint32_t unit, uint32_t day, struct key *at, struct record *r) {
+    struct key prefix = key_version(kind, unit, (struct lz_bytes){ 0 }, 0, 0, 0), held;
+    struct lz_bytes v;
+    prefix.len = unit ? VERSION_NO_AT : 2;
+    if (at->len == 0) *at = prefix;
+    while (store_seek(f->o.store, TABLE_version, at, &v) && key_begins(at, &prefix, prefix.len)) {
+        struct key entry = *at;
+        entry.len = VERSION_ENTRY_BYTES;
+        *at = entry;                                     /* behind all of its versions */
+        memset(at->b + VERSION_ENTRY_BYTES, 0xff, VERSION_BYTES - VERSION_ENTRY_BYTES);
+        at->len = VERSION_BYTES;
+        if (version_at(f, &entry, day, &held) && read_version(f, &held, r)) return true;
+    }
+    return false;
+}
+
+bool flow_next_version(struct flow *f, uint32_t kind, uint32_t unit, struct lz_bytes no, struct key *at, struct record *r) {
+    struct key entry = entry_key(kind, unit, no);
+    struct lz_bytes v;
+    if (at->len == 0) *at = entry;
+    while (store_seek(f->o.store, TABLE_version, at, &v) && key_begins(at, &entry, VERSION_ENTRY_BYTES)) {
+        struct key found = *at;
+        *at = key_after(*at);
+        if (read_version(f, &found, r)) return true;
+    }
+    return false;
+}
+
+/* ---- what a clerk gives ---- */
+
+enum { SERIAL_DIGITS = 4, SERIAL_MAX = 9999 };
+
+/* 20220630-0007: the next of the day. */
+static enum lz_err give_number(struct flow *f, struct record *d, struct lz_fail *fail) {
+    char text[FORM_NO_BYTES_MAX];
+    uint32_t serial = 0, today = lz_date_of(f->now.wall_ms);
+    int len = snprintf(text, sizeof text, "%08u-%0*u", (unsigned)today, SERIAL_DIGITS, (unsigned)SERIAL_MAX);
+    struct key last = entry_key(d->kind, f->o.unit, lz_bytes_of(text, (size_t)len)), at;
+    last.len = VERSION_BYTES;
+    memset(last.b + VERSION_ENTRY_BYTES, 0xff, VERSION_BYTES - VERSION_ENTRY_BYTES);
+    if (store_seek_back(f->o.store, TABLE_version, last, &at) && at.len == VERSION_BYTES && memcmp(at.b, last.b, VERSION_NO_AT + 9) == 0)
+        for (size_t i = VERSION_NO_AT + 9; i < VERSION_NO_AT + 9 + SERIAL_DIGITS && at.b[i] >= '0' && at.b[i] <= '9'; i++) serial = serial * 10 + at.b[i] - '0';
+    if (serial >= SERIAL_MAX) return lz_refuse(fail, LZ_too_many, "今天的自动编号已用完；请用 no=编号 自己编号");
+    len = snprintf(text, sizeof text, "%08u-%0*u", (unsigned)today, SERIAL_DIGITS, (unsigned)serial + 1);
+    const uint8_t *copy = arena_copy(f->arena, text, (size_t)len);
+    if (!copy) return lz_refuse(fail, LZ_too_large, "一次处理的内容太多；请分批");
+    d->of.form.no = lz_bytes_of(copy, (size_t)len);
+    return LZ_ok;
+}
+
+static void list_next(const struct form_kind *form, uint8_t state, char *out, size_t size) {
+    out[0] = 0;
+    for (size_t i = 0; i < form->n_states; i++) {
+        if (!(form->states[state].next >> i & 1)) continue;
+        size_t used = strlen(out);
+        (void)snprintf(out + used, size - used, "%s%s %s", used ? "、" : "", form->states[i].name, form->states[i].zh);
+    }
+}
+
+static enum lz_err check_step(struct flow *f, const struct record *d, const struct form_kind *form, struct lz_fail *fail) {
+    struct record before;
+    char next[256];
+    const struct form *v = &d->of.form;
+    if (!flow_entry(f, d->kind, f->o.unit, v->no, v->valid_from, &before)) return LZ_ok;     /* the first: it may begin anywhere in its life */
+    uint8_t was = before.of.form.state;
+    if (v->state == was || form->states[was].next >> v->state & 1) return LZ_ok;
+    list_next(form, was, next, sizeof next);
+    return lz_refuse(fail, LZ_illegal_move, "现在是“%s”，不能改为“%s”；此时可为：%s", form->states[was].zh, form->states[v->state].zh, next[0] ? next : "（已是终结）");
+}
+
+enum lz_err form_check(struct flow *f, struct record *d, struct lz_fail *fail) {
+    const struct form_kind *form = kind_form(d->kind);
+    struct form *v = &d->of.form;
+    for (size_t i = 0; i < form->n_fields; i++) {
+        bool given = v->given >> i & 1 && (form->fields[i].type != FIELD_TEXT || v->of[i].text.len);
+        if (form->fields[i].flags & FIELD_NEEDED && !given)
+            return lz_refuse(fail, LZ_bad_argument, "缺少%s；请写明 %s=…", form->fields[i].zh, form->fields[i].name);
+    }
+    uint32_t today = lz_date_of(f->now.wall_ms);
+    if (v->valid_from == 0) v->valid_from = today;
+    if (v->valid_from / 10000 > today / 10000 + 1) return lz_refuse(fail, LZ_bad_date, "生效日期 %u 太远", v->valid_from);
+    enum lz_err err = v->no.len ? LZ_ok : give_number(f, d, fail);
+    return err == LZ_ok ? check_step(f, d, form, fail) : err;
+}

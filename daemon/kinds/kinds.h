@@ -1,0 +1,79 @@
+/* kinds: what a clerk fills in, kind by kind, as tables.
+ *
+ * A form is a record that is described and not programmed: named fields, states and the steps between them. Each version of it is a
+ * record of its own with the day from which it holds, so nothing is overwritten and what held on a given day can be asked. Adding one is
+ * a row in schema/kinds.def, a message in proto/record.proto and a file here (tests/unit/test_kinds.c counts the places). Guarantees:
+ * pure tables and conversions between values and what people type. Leaves to others: bytes (core), what may be written when (flow). */
+#ifndef LZ_KINDS_H
+#define LZ_KINDS_H
+#include "../base/base.h"
+
+enum field_type {
+    FIELD_TEXT,                      /* bytes */
+    FIELD_NUMBER,                    /* all others: an integer */
+    FIELD_AREA,                      /* m2; typed in 公顷 or 亩 */
+    FIELD_VOLUME,                    /* 0.01 m3; typed in m3 or 万m3 */
+    FIELD_LENGTH,                    /* m; typed in km or m */
+    FIELD_MONEY,                     /* 0.01 yuan; typed in 元 or 万元 */
+    FIELD_PERCENT,                   /* 0.01 %; never summed */
+    FIELD_DEGREES,                   /* 0.000001 degrees */
+    FIELD_DATE,                      /* yyyymmdd */
+    FIELD_TIME,                      /* minutes of the day */
+    FIELD_CHOICE,                    /* the place in `choices` */
+    FIELD_UNIT,                      /* a division code of six digits */
+    FIELD_PLACE,                     /* six to twelve digits: a township, a village */
+    FIELD_FLAG,                      /* 是, 否 */
+    FIELD_TYPE_COUNT
+};
+enum field_flag {
+    FIELD_NEEDED = 1,
+    FIELD_QUANTITY = 2,              /* a quantity, of which a sum makes sense: shown in lists */
+    FIELD_PERSONAL = 4,              /* of a person: only in kinds that never leave their unit (reach LOCAL) */
+};
+enum { FORM_FIELDS_MAX = 24, FORM_STATES_MAX = 16, FORM_CHOICES_MAX = 24, FORM_NO_BYTES_MAX = 48, FORM_TEXT_BYTES_MAX = 16384 };
+struct form_word { const char *name, *zh; };     /* a program's word, and people's */
+struct form_field {
+    const char *name, *zh;           /* the name is the message's field of that name */
+    enum field_type type;
+    uint8_t flags;
+    const struct form_word *choices; /* FIELD_CHOICE: ends with a NULL name */
+};
+struct form_state {
+    const char *name, *zh;
+    uint16_t next;                   /* a mask: which states may follow; staying is always allowed */
+};
+struct form_kind {
+    const struct form_field *fields;
+    const struct form_state *states; /* the first is where an entry begins */
+    size_t n_fields, n_states;
+};
+#define FORM(fields, states) { fields, states, sizeof(fields) / sizeof(fields)[0], sizeof(states) / sizeof(states)[0] }
+#define CHOICES(...) (const struct form_word[]) { __VA_ARGS__, { NULL, NULL } }
+#define TO(state) (uint16_t)(1u << (state))
+
+/* One per row of schema/kinds.def whose machine is FORM, each in its own file. */
+#define KIND_IS_FORM(name) extern const struct form_kind form_##name;
+#define KIND_IS_NONE(name)
+#define KIND_IS_HANDLING(name)
+#define KIND_IS_PROBLEM(name)
+#define KIND_IS_EMERGENCY(name)
+#define X(name, number, zh, class, lane, direction, reach, machine) KIND_IS_##machine(name)
+#include "../../schema/kinds.def"
+#undef X
+#undef KIND_IS_FORM
+#undef KIND_IS_NONE
+#undef KIND_IS_HANDLING
+#undef KIND_IS_PROBLEM
+#undef KIND_IS_EMERGENCY
+
+/* The place of a field; n_fields: there is none. By its name or its Chinese. */
+size_t form_field_find(const struct form_kind *form, struct lz_bytes name);
+bool form_state_find(const struct form_kind *form, struct lz_bytes name, uint8_t *state);
+/* What was typed, as a number: 12.5亩, 3公顷, 2022-06-30, 是, a choice's word. Refuses with what would be right. FIELD_TEXT is taken as it is. */
+enum lz_err form_number_parse(const struct form_field *field, struct lz_bytes text, int64_t *value, struct lz_fail *fail) LZ_MUST_CHECK;
+/* For people and for files; what is printed can be typed again. out: FORM_PRINT_BYTES. */
+enum { FORM_PRINT_BYTES = 64 };
+void form_number_print(const struct form_field *field, int64_t value, char out[FORM_PRINT_BYTES]);
+/* Whether a number that came from elsewhere can stand in this field. */
+bool form_number_valid(const struct form_field *field, int64_t value);
+#endif

@@ -1,0 +1,224 @@
+/* test_kinds: the tables of forms, what is typed into them, and their bytes. */
+#include "../../daemon/core/core.h"
+#include <criterion/criterion.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdio.h>
+#include "record.pb-c.h"
+
+static struct lz_fail fail;
+static struct lz_bytes str(const char *text) { return lz_bytes_str(text); }
+
+static const struct { const char *name; uint32_t kind; const ProtobufCMessageDescriptor *message; } messages[] = {
+#define OF_FORM(name, number) { #name, number, &lz__##name##__descriptor },
+#define OF_NONE(name, number)
+#define OF_HANDLING(name, number)
+#define OF_PROBLEM(name, number)
+#define OF_EMERGENCY(name, number)
+#define X(name, number, zh, class, lane, direction, reach, machine) OF_##machine(name, number)
+#include "../../schema/kinds.def"
+#undef X
+};
+
+Test(tables, say_the_same_as_the_messages) {
+    for (size_t i = 0; i < LZ_COUNT(messages); i++) {
+        const struct form_kind *form = kind_form(messages[i].kind);
+        const ProtobufCMessageDescriptor *m = messages[i].message;
+        cr_assert_not_null(form, "%s", messages[i].name);
+        cr_assert_eq(m->n_fields, 3 + form->n_fields, "%s", messages[i].name);
+        cr_assert(strcmp(m->fields[0].name, "no") == 0 && strcmp(m->fields[1].name, "valid_from") == 0 && strcmp(m->fields[2].name, "state") == 0);
+        for (size_t k = 0; k < form->n_fields; k++) {
+            const ProtobufCFieldDescriptor *f = &m->fields[3 + k];
+            cr_assert_str_eq(f->name, form->fields[k].name, "%s", messages[i].name);
+            cr_assert_eq(f->type == PROTOBUF_C_TYPE_BYTES, form->fields[k].type == FIELD_TEXT, "%s.%s", messages[i].name, f->name);
+            cr_assert_eq(f->label, PROTOBUF_C_LABEL_OPTIONAL);
+        }
+    }
+    cr_assert_geq(LZ_COUNT(messages), 18);
+}
+
+Test(tables, are_in_order) {
+    for (size_t i = 0; i < LZ_COUNT(messages); i++) {
+        const struct form_kind *form = kind_form(messages[i].kind);
+        cr_assert(form->n_fields > 0 && form->n_fields <= FORM_FIELDS_MAX && form->n_states > 0 && form->n_states <= FORM_STATES_MAX, "%s", messages[i].name);
+        for (size_t k = 0; k < form->n_fields; k++) {
+            const struct form_field *f = &form->fields[k];
+            cr_assert_eq(form_field_find(form, str(f->name)), k, "%s: two fields are called %s", messages[i].name, f->name);
+            cr_assert_eq(form_field_find(form, str(f->zh)), k, "%s: two fields are called %s", messages[i].name, f->zh);
+            bool stays = kind_row(messages[i].kind)->reach == REACH_LOCAL, adds = f->type != FIELD_TEXT && f->type != FIELD_PERCENT && f->type != FIELD_DATE;
+            cr_assert(!(f->flags & FIELD_PERSONAL) || stays, "%s.%s would leave its unit", messages[i].name, f->name);
+            cr_assert_eq(f->type == FIELD_CHOICE, f->choices != NULL, "%s.%s", messages[i].name, f->name);
+            cr_assert(!(f->flags & FIELD_QUANTITY) || adds, "%s.%s", messages[i].name, f->name);
+        }
+        cr_assert_eq(form_field_find(form, str("no such field")), form->n_fields);
+        for (size_t k = 0; k < form->n_states; k++) {
+            uint8_t state = 99;
+            cr_assert(form_state_find(form, str(form->states[k].name), &state) && state == k);
+            cr_assert(form_state_find(form, str(form->states[k].zh), &state) && state == k);
+            cr_assert_lt(form->states[k].next, 1u << form->n_states, "%s.%s", messages[i].name, form->states[k].name);
+        }
+    }
+    cr_assert_null(kind_form(KIND_task));
+    cr_assert_null(kind_form(255));
+}
+
+static const struct form_word three[] = { { "one", "甲" }, { "two", "乙" }, { "three", "丙" }, { NULL, NULL } };
+static int64_t typed(enum field_type type, const char *text) {
+    struct form_field field = { "field", "字段", type, 0, three };
+    int64_t value = INT64_MIN;
+    cr_assert_eq(form_number_parse(&field, str(text), &value, &fail), LZ_ok, "%s: %s", text, fail.text);
+    cr_assert(form_number_valid(&field, value));
+    return value;
+}
+static void refused(enum field_type type, const char *text) {
+    struct form_field field = { "field", "字段", type, 0, three };
+    int64_t value = 0;
+    fail.text[0] = 0;
+    cr_assert_neq(form_number_parse(&field, str(text), &value, &fail), LZ_ok, "%s", text);
+    cr_assert(fail.text[0], "%s", text);
+}
+
+Test(typed, measures) {
+    cr_assert_eq(typed(FIELD_NUMBER, "12"), 12);
+    cr_assert_eq(typed(FIELD_AREA, "1"), 10000);
+    cr_assert_eq(typed(FIELD_AREA, "1 公顷"), 10000);
+    cr_assert_eq(typed(FIELD_AREA, "15亩"), 10000);
+    cr_assert_eq(typed(FIELD_AREA, "1亩"), 667, "to the nearest square metre");
+    cr_assert_eq(typed(FIELD_AREA, "2.5万亩"), 16666667);
+    cr_assert_eq(typed(FIELD_VOLUME, "3.25万m³"), 3250000);
+    cr_assert_eq(typed(FIELD_LENGTH, "1.5km"), 1500);
+    cr_assert_eq(typed(FIELD_LENGTH, "800米"), 800);
+    cr_assert_eq(typed(FIELD_MONEY, "0.01"), 1);
+    cr_assert_eq(typed(FIELD_MONEY, "30万元"), 30000000);
+    cr_assert_eq(typed(FIELD_PERCENT, "54.94%"), 5494);
+    cr_assert_eq(typed(FIELD_DEGREES, "-113.241001"), -113241001);
+    static const char *const wrong[] = { "", "x", "1x", "1.", ".5", "-", "--1", "1 2", "1e9", "99999999999999999999", "-1", "1.0000000000", "亩" };
+    for (size_t i = 0; i < LZ_COUNT(wrong); i++) refused(FIELD_AREA, wrong[i]);
+    refused(FIELD_NUMBER, "5亩");
+    refused(FIELD_MONEY, "99999999亿元");
+    refused(FIELD_PERCENT, "100.01");
+    refused(FIELD_DEGREES, "181");
+}
+
+Test(typed, words_dates_and_codes) {
+    cr_assert_eq(typed(FIELD_CHOICE, "two"), 1);
+    cr_assert_eq(typed(FIELD_CHOICE, "丙"), 2);
+    cr_assert_eq(typed(FIELD_FLAG, "是"), 1);
+    cr_assert_eq(typed(FIELD_FLAG, "no"), 0);
+    cr_assert_eq(typed(FIELD_DATE, "2022-06-30"), 20220630);
+    cr_assert_eq(typed(FIELD_TIME, "8:05"), 485);
+    cr_assert_eq(typed(FIELD_UNIT, "410802"), 410802);
+    cr_assert_eq(typed(FIELD_PLACE, "410802100201"), 410802100201);
+    static const struct { enum field_type type; const char *text; } wrong[] = {
+        { FIELD_CHOICE, "four" }, { FIELD_CHOICE, "" }, { FIELD_FLAG, "maybe" }, { FIELD_DATE, "2022-02-30" }, { FIELD_DATE, "" }, { FIELD_TIME, "24:00" },
+        { FIELD_TIME, "8:60" }, { FIELD_TIME, "8:5" }, { FIELD_TIME, ":05" }, { FIELD_UNIT, "41080" }, { FIELD_UNIT, "410802100" }, { FIELD_PLACE, "4108021" },
+        { FIELD_PLACE, "4108021002011" }, { FIELD_PLACE, "41080x" }, { FIELD_UNIT, "012345" } };
+    for (size_t i = 0; i < LZ_COUNT(wrong); i++) refused(wrong[i].type, wrong[i].text);
+    refused(FIELD_CHOICE, "four");
+    cr_assert(strstr(fail.text, "乙"), "the refusal lists what would do: %s", fail.text);
+}
+
+Test(typed, what_is_printed_can_be_typed_again) {
+    static const int64_t values[] = { 0, 1, 9, 10, 99, 100, 667, 5494, 10000, 12345678, 20220630, 410802, 410802100, (INT64_C(1) << 53) };
+    for (enum field_type type = FIELD_NUMBER; type < FIELD_TYPE_COUNT; type++)
+        for (size_t i = 0; i < LZ_COUNT(values); i++)
+            for (int sign = 1; sign >= -1; sign -= 2) {
+                struct form_field field = { "field", "字段", type, 0, three };
+                char text[FORM_PRINT_BYTES];
+                int64_t again = -7;
+                form_number_print(&field, sign * values[i], text);
+                if (!form_number_valid(&field, sign * values[i])) { cr_assert_str_eq(text, ""); continue; }
+                cr_assert_eq(form_number_parse(&field, str(text), &again, &fail), LZ_ok, "type %d: %s: %s", (int)type, text, fail.text);
+                cr_assert_eq(again, sign * values[i], "type %d: %s", (int)type, text);
+            }
+}
+
+/* ---- bytes ---- */
+
+static struct arena *arena;
+static void open_arena(void) { arena = arena_create(8 << 20); }
+static void close_arena(void) { arena_destroy(&arena); }
+TestSuite(bytes, .init = open_arena, .fini = close_arena);
+
+static int64_t some(const struct form_field *field) {
+    static const int64_t tries[] = { 1, 20220630, 410802 };
+    for (size_t i = 0; i < LZ_COUNT(tries); i++) if (form_number_valid(field, tries[i])) return tries[i];
+    return 0;
+}
+static struct record filled(uint32_t kind) {
+    const struct form_kind *form = kind_form(kind);
+    const struct kind_row *row = kind_row(kind);
+    struct record r = { .origin = 410802, .kind = (uint16_t)kind, .stamp = 1, .lane = (uint8_t)row->lane, .direction = (uint8_t)row->direction,
+                        .reach = (uint8_t)row->reach, .tier = TIER_COUNTY };
+    r.of.form = (struct form){ .no = str("01"), .valid_from = 20220424, .state = (uint8_t)(form->n_states - 1) };
+    r.of.form.of = arena_alloc(arena, form->n_fields * sizeof *r.of.form.of);
+    for (size_t i = 0; i < form->n_fields; i++) {
+        r.of.form.given |= 1u << i;
+        if (form->fields[i].type == FIELD_TEXT) r.of.form.of[i].text = str("内容");
+        else r.of.form.of[i].number = some(&form->fields[i]);
+    }
+    return r;
+}
+
+Test(bytes, come_back) {
+    for (size_t i = 0; i < LZ_COUNT(messages); i++) {
+        const struct form_kind *form = kind_form(messages[i].kind);
+        struct record r = filled(messages[i].kind), back;
+        cr_assert_eq(record_encode(arena, &r, &fail), LZ_ok, "%s", fail.text);
+        cr_assert_eq(record_decode(arena, r.envelope, &back, &fail), LZ_ok, "%s: %s", messages[i].name, fail.text);
+        cr_assert(lz_bytes_equal(back.of.form.no, str("01")) && back.of.form.valid_from == 20220424 && back.of.form.state == form->n_states - 1);
+        cr_assert_eq(back.of.form.given, r.of.form.given);
+        for (size_t k = 0; k < form->n_fields; k++) {
+            cr_assert(lz_bytes_equal(back.of.form.of[k].text, r.of.form.of[k].text));
+            cr_assert_eq(back.of.form.of[k].number, r.of.form.of[k].number);
+        }
+    }
+}
+
+Test(bytes, of_a_form_with_nothing_in_it_are_a_form) {
+    struct record r = filled(messages[0].kind), back;
+    r.of.form = (struct form){ .of = r.of.form.of };
+    struct lz_bytes bytes;
+    cr_assert_eq(draft_encode(arena, &r, &bytes, &fail), LZ_ok);
+    cr_assert_eq(draft_decode(arena, bytes, &back, &fail), LZ_ok, "%s", fail.text);
+    cr_assert_eq(back.of.form.given, 0);
+}
+
+/* The gate: one wrong thing each. */
+static enum lz_err gate(struct record *r) {
+    struct record back;
+    fail.text[0] = 0;
+    if (record_encode(arena, r, &fail) != LZ_ok) return LZ_too_large;
+    enum lz_err err = record_decode(arena, r->envelope, &back, &fail);
+    cr_assert(err == LZ_ok || fail.text[0]);
+    return err;
+}
+Test(bytes, that_are_wrong_are_refused) {
+    static char long_text[FORM_TEXT_BYTES_MAX + 1];
+    memset(long_text, 'a', sizeof long_text);
+    struct record r = filled(messages[0].kind);
+    cr_assert_eq(gate(&r), LZ_ok);
+    r.of.form.state = 15;
+    cr_assert_eq(gate(&r), LZ_bad_argument);
+    r = filled(messages[0].kind);
+    r.of.form.valid_from = 20220230;
+    cr_assert_eq(gate(&r), LZ_bad_date);
+    r = filled(messages[0].kind);
+    r.of.form.no = lz_bytes_of((const uint8_t *)long_text, FORM_NO_BYTES_MAX + 1);
+    cr_assert_eq(gate(&r), LZ_too_large);
+    r = filled(messages[0].kind);
+    r.of.form.no = str("a\x01");
+    cr_assert_eq(gate(&r), LZ_bad_utf8);
+    const struct form_kind *form = kind_form(messages[0].kind);
+    for (size_t i = 0; i < form->n_fields; i++) {
+        r = filled(messages[0].kind);
+        if (form->fields[i].type == FIELD_TEXT) {
+            r.of.form.of[i].text = lz_bytes_of((const uint8_t *)long_text, sizeof long_text);
+            cr_assert_eq(gate(&r), LZ_too_large);
+            r.of.form.of[i].text = str("\xff");
+            cr_assert_eq(gate(&r), LZ_bad_utf8);
+        } else {
+            r.of.form.of[i].number = -1;
+            cr_assert_eq(gate(&r), LZ_bad_argument);
+        }
+    }
+}
