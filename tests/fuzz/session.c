@@ -31,7 +31,7 @@ struct session_ {
     size_t n_said;
     uint8_t *fed[FED_MAX];                       /* packets of this turn, each exactly as long as it is */
     size_t n_fed;
-    unsigned spoke;                              /* peers of this turn, as bits */
+    unsigned spoke, ever;                        /* peers of this turn, and of any before it, as bits */
     bool in_turn, reclaims, unknown_said;        /* unknown_said: batches that this file did not make, or more than it can note */
     uint64_t seen[SEEN];                         /* records that were judged: hash of key and envelope */
     struct arena *look;                          /* for the oracle */
@@ -56,9 +56,10 @@ static bool may_be_here(const struct session_ *s, const struct record *r, const 
     if (r->origin == CITY) return record_seal_good(r, seal_key);
     const struct child *holder = roster_holding(s->node.roster, r->origin);
     for (size_t i = 0; i < PEERS; i++) {
+        /* what who may speak for it once said in vain is tried again at a start, and when its subtree grows: by then it may have been quiet for long */
+        if (s->ever >> i & 1 && (holder ? holder->code == peers[i] : peers[i] == PROVINCE)) return true;
         if (!spoke(s, i)) continue;
         if (peers[i] == PROVINCE && (!holder || s->reclaims)) return true;
-        if (holder && holder->code == peers[i]) return true;
     }
     return false;
 }
@@ -186,6 +187,7 @@ static void feed(struct session_ *s, struct input *in, size_t peer, struct lz_by
     uint8_t *copy = exact(sent);
     s->fed[s->n_fed++] = copy;
     s->spoke |= 1u << peer;
+    s->ever |= 1u << peer;
     turn_feed(s->node.turn, &(struct packet){ peers[peer], channels[chance(in, 16) ? pick(in, 3) : 0], lz_bytes_of(copy, sent.len) });
 }
 

@@ -26,12 +26,12 @@ bool carry_export(struct world *w, struct node *from, uint32_t to, struct stick 
     for (size_t i = 0; i < sizeof salt; i++) salt[i] = (uint8_t)sim_random(w, 256);
     if (!from->up) return false;
     node_begin(w, from);
-    enum lz_err err = turn_export_begin(from->turn, to, PART_BYTES, 0, id, salt, &fail);
+    enum lz_err err = from->program->turn_export_begin(from->turn, to, PART_BYTES, 0, id, salt, &fail);
     if (!node_finish(w, from) || err != LZ_ok) return false;
     for (int i = 0; i < READS_MAX; i++) {
         struct lz_bytes bytes;
         node_begin(w, from);
-        enum export_state state = turn_export_read(from->turn, id, s->len, &bytes, &made);
+        enum export_state state = from->program->turn_export_read(from->turn, id, s->len, &bytes, &made);
         if (bytes.len) {
             s->bytes = realloc(s->bytes, s->len + bytes.len);
             LZ_ASSERT(s->bytes);
@@ -57,7 +57,7 @@ static enum lz_err pass(struct world *w, struct node *n, uint64_t id, bool apply
         bool last = at + len == s->len;
         if (!n->up) return LZ_store_io;
         node_begin(w, n);
-        enum lz_err err = turn_import_write(n->turn, id, apply, at, lz_bytes_of(s->bytes + at, len), last, taken, &fail);
+        enum lz_err err = n->program->turn_import_write(n->turn, id, apply, at, lz_bytes_of(s->bytes + at, len), last, taken, &fail);
         if (err != LZ_ok && err != LZ_not_found) world_note(w, "%u refuses %u of %u: %s", n->code, (unsigned)s->serial, w->nodes[s->from].code, fail.text);
         if (!node_finish(w, n)) return n->up ? LZ_full : LZ_store_io;
         if (err != LZ_ok || last) return err;
@@ -72,13 +72,13 @@ enum lz_err carry_import(struct world *w, const struct stick *s) {
     uint64_t id = fresh_id(w);
     if (!n->up) return LZ_store_io;
     node_begin(w, n);
-    enum lz_err err = turn_import_begin(n->turn, id, &fail);
+    enum lz_err err = n->program->turn_import_begin(n->turn, id, &fail);
     if (!node_finish(w, n)) return n->up ? LZ_full : LZ_store_io;
     if (err == LZ_ok) err = pass(w, n, id, false, s, &taken);
     if (err == LZ_ok) err = pass(w, n, id, true, s, &taken);
     if (!n->up) return LZ_store_io;
     node_begin(w, n);
-    turn_bundle_end(n->turn, id);
+    n->program->turn_bundle_end(n->turn, id);
     node_finish(w, n);
     world_note(w, "%u takes %u of %u: %s", n->code, (unsigned)s->serial, w->nodes[s->from].code, lz_err_name(err));
     return err;
@@ -147,9 +147,9 @@ static bool is_quiet(struct world *w) {
     for (int i = 0; i < w->n_nodes; i++) {
         struct node *n = &w->nodes[i];
         if (!n->up) return false;
-        for (size_t k = 0; k < turn_links(n->turn); k++) {
+        for (size_t k = 0; k < n->program->turn_links(n->turn); k++) {
             struct link_view v;
-            turn_link_view(n->turn, k, &v);
+            n->program->turn_link_view(n->turn, k, &v);
             bool said = v.behind_out == 0 && v.behind_in == 0 && !v.owes && !v.reclaiming && !v.walking;
             if (!said) world_note(w, "%u to %u: %s out %llu in %llu owes %d reclaiming %d walking %d", n->code, v.code, link_name(v.state),
                                   (unsigned long long)v.behind_out, (unsigned long long)v.behind_in, v.owes, v.reclaiming, v.walking);

@@ -297,7 +297,8 @@ static bool find_dead_link(struct world *w, struct link_view *v, struct node **a
         for (size_t i = 0; n->up && i < turn_links(n->turn) && !dead; i++) {
             turn_link_view(n->turn, i, v);
             bool filed = w->filed[v->is_parent ? n->index : node_of(w, v->code)->index];     /* has no network, and confirms by file */
-            dead = filed ? v->state != LINK_dialling || v->behind_out : v->state != LINK_live && !(v->is_parent && !n->enrolled);
+            bool quiet = v->state == LINK_dialling || (w->exchanged && (v->state == LINK_stalled || v->state == LINK_refused));
+            dead = filed ? !quiet || v->behind_out : v->state != LINK_live && !(v->is_parent && !n->enrolled);
         }
         if (n->up) store_abort(n->store);
         if (dead) return true;

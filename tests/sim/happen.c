@@ -46,6 +46,7 @@ static void keys_changed(struct world *w, struct node *n, bool at_machine) {
 }
 
 static bool exchange(struct world *w, struct node *a, struct node *b, bool at_machines) {
+    w->exchanged = true;
     int key = a->speaks_as;
     if (a->up_index < 0 || a->up_index != b->up_index) return false;
     a->speaks_as = b->speaks_as;

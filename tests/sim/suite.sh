@@ -12,6 +12,7 @@ sim() {
     check sim/mended-everything-150-seeds 300 "$BUILD/sim" -m all -n 150 -d
     check sim/files-100-seeds 300 "$BUILD/sim" -m $usual,files -n 100
     check sim/files-restores-200-seeds 300 "$BUILD/sim" -m $usual,restore,destroy,files -n 200
+    check sim/files-everything-150-seeds 300 "$BUILD/sim" -m all,files -n 150
     check sim/same-seed-same-world 200 "$BUILD/sim" -f 50001 -n 40 -p
     check sim/bits-1500-flips 200 "$BUILD/sim" -b -n 1500
     check sim/scenarios 300 "$BUILD/sim" -s all

@@ -130,6 +130,7 @@ struct world {
     void *story;                         /* a scenario's own, for eats */
     struct arena *arena;
     bool filed[NODES_MAX];               /* by child: its link to the parent never has a network */
+    bool exchanged;                      /* somebody has spoken with another's key: a link that has no network may have heard him */
     struct stick sticks[STICKS_MAX];     /* on the way, or lying about */
     size_t n_sticks;
     uint64_t carried;

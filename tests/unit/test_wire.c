@@ -436,7 +436,7 @@ static void reset_all(uint32_t port) {
     }
 }
 static void reset_after_backlog(const struct pair *pair) {
-    enum { ROUNDS = 12, MESSAGES = 6000 };
+    enum { ROUNDS = 48, MESSAGES = 4000 };
     for (int round = 0; round < ROUNDS; round++) {
         struct raw raw = raw_open(pair, &pair->child_key, ZMQ_DEALER, 0);
         struct packet packet;
@@ -452,10 +452,10 @@ static void reset_after_backlog(const struct pair *pair) {
             (void)zmq_send(raw.socket, "LZ1/one of many", 15, ZMQ_DONTWAIT);
             if (i % 100 == 0) usleep(500);
         }
-        usleep(50000);                                             /* the parent is busy: nothing is taken meanwhile */
+        usleep(20000);                                             /* the parent is busy: nothing is taken meanwhile */
         reset_all(pair->port);
         raw_close(&raw);
-        usleep(50000);
+        usleep(20000);
         while (wire_recv(pair->parent, &packet)) { }
     }
 }
