@@ -41,8 +41,7 @@ sanitize() {
     # shellcheck disable=SC2031
     read -r p f <"$out/sanitize.count" && passed=$((passed + p)) failed=$((failed + f)) || failed=$((failed + 1))
 }
-# Everything in a sanitized build, which BUILD is. Left out: fuzz (sanitized anyway), lint, analysis and models (not run), mutants (of plain builds),
-# t_net (run by hand, as without them) and t_middle: slowed down like this, libzmq ends a daemon by an assertion of its own (!_io_error) in each try.
+# Everything in a sanitized build, which BUILD is. Left out: fuzz (sanitized anyway), lint, analysis and models (not run), mutants (of plain builds).
 # The hostile ones measure memory: what is freed is held back but for a little, and they are allowed a factor for what the sanitizer adds to each block.
 asan() {
     sanitized_check asan/control 60 tests/sanitize/t_control "$BUILD" overflow leak beyond freed
@@ -54,7 +53,6 @@ asan() {
     sanitized_check asan/sim-scenarios 600 "$BUILD/sim" -s all
     for t in tests/system/t_* tests/hostile/t_*; do
         case $t in tests/hostile/*) hold="quarantine_size_mb=8:thread_local_quarantine_size_kb=64" ;; *) hold="" ;; esac
-        case $t in */t_net | */t_middle) continue ;; esac
         ASAN_MORE=$hold MEMORY_FACTOR=${hold:+4} sanitized_check "asan/$(basename "$t")" 300 "$t" "$BUILD"
     done
     sanitized_check asan/demo 120 deploy/demo "$BUILD"
