@@ -26,10 +26,19 @@ const struct kind_row *kind_at(size_t index) {
     return &kinds[index];
 }
 
+/* Asked for several times a record, so not searched for. */
 const struct kind_row *kind_row(uint32_t number) {
-    for (size_t i = 0; i < LZ_COUNT(kinds); i++)
-        if (kinds[i].number == number) return &kinds[i];
-    return NULL;
+    enum {
+#define X(name, number, zh, class, lane, direction, reach, machine) AT_##name,
+#include "../../schema/kinds.def"
+#undef X
+    };
+    static const uint8_t places[KIND_MAX + 1] = {
+#define X(name, number, zh, class, lane, direction, reach, machine) [number] = AT_##name + 1,
+#include "../../schema/kinds.def"
+#undef X
+    };
+    return number <= KIND_MAX && places[number] ? &kinds[places[number] - 1] : NULL;
 }
 
 const struct form_kind *kind_form(uint32_t number) {

@@ -45,8 +45,8 @@ bool flow_next_entry(struct flow *f, uint32_t kind, uint32_t unit, uint32_t day,
         struct key entry = *at;
         entry.len = VERSION_ENTRY_BYTES;
         *at = entry;                                     /* behind all of its versions */
-        memset(at->b + VERSION_ENTRY_BYTES, 0xff, VERSION_BYTES - VERSION_ENTRY_BYTES);
-        at->len = VERSION_BYTES;
+        memset(at->b + VERSION_ENTRY_BYTES, 0xff, sizeof at->b - VERSION_ENTRY_BYTES);
+        at->len = sizeof at->b;                          /* and of whatever else may stand there: the way leads on in any case */
         if (version_at(f, &entry, day, &held) && read_version(f, &held, r)) return true;
     }
     return false;

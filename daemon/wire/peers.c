@@ -73,10 +73,9 @@ void peers_shut_out(struct peers *peers, uint32_t code, uint64_t until_ms) {
     peer->shut_out_until_ms = until_ms;
 }
 
-bool peers_are_shut_out(const struct peers *peers, uint32_t code, uint64_t now_ms) {
-    for (size_t i = 0; i < CHILDREN_MAX; i++)
-        if (peers->codes[i] == code) return now_ms < peers->of[i].shut_out_until_ms;
-    return false;
+bool peers_are_shut_out(struct peers *peers, uint32_t code, uint64_t now_ms) {
+    const struct peer *peer = peers_find(peers, code);
+    return peer && now_ms < peer->shut_out_until_ms;
 }
 
 void peers_end(zmq_msg_t *message) {

@@ -32,7 +32,7 @@ struct peers;
 struct zap {
     void *socket;                    /* REP, polled by the wire's own thread */
     const struct roster *roster;
-    const struct peers *peers;
+    struct peers *peers;
     struct wire_counters *counters;
     uint64_t refused;
     bool testing;                    /* the self-test: neither counted nor logged */
@@ -73,7 +73,7 @@ bool peers_link(struct peer *peer, enum gate gate, zmq_msg_t *message);
 void peers_hang_up(struct peers *peers, uint32_t code);
 /* Ends all connections of a child, and lets it make none until then. */
 void peers_shut_out(struct peers *peers, uint32_t code, uint64_t until_ms);
-bool peers_are_shut_out(const struct peers *peers, uint32_t code, uint64_t now_ms);
+bool peers_are_shut_out(struct peers *peers, uint32_t code, uint64_t now_ms);
 /* Ends the connection that this message came by. */
 void peers_end(zmq_msg_t *message);
 /* The far end of fd; false: it is no TCP connection any more. */
