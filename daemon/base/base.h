@@ -129,6 +129,12 @@ size_t lz_text_clip(struct lz_bytes text, size_t width, char *out, size_t out_si
 /* Crockford base 32 of the low `digits`*5 bits, most significant first. */
 void lz_base32(uint64_t value, int digits, char *out);
 bool lz_base32_parse(const char *text, size_t digits, uint64_t *value);
+/* Whether a typed word means the row of a table that has these two words (schema/aliases.def): the words themselves, 提醒单 for 工作提示单,
+ * 草原 for 草地, full-width signs, `Work Reminder`. Either may be "". To look a word up, take the first row of the list that it is. */
+bool lz_word_is(struct lz_bytes typed, const char *name, const char *zh);
+/* A copy with full-width ASCII signs (１２．５％，＝) made plain, for what is a number, a date or a code: never for text that is kept. Cut at
+ * out_size - 1 bytes; returns the length. */
+size_t lz_text_narrow(struct lz_bytes text, char *out, size_t out_size);
 bool lz_hex_parse(const char *text, uint8_t *out, size_t bytes);
 void lz_hex(const uint8_t *data, size_t bytes, char *out);  /* out: 2 * bytes + 1 */
 bool lz_u32_parse(const char *text, uint32_t *value);

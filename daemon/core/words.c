@@ -48,7 +48,7 @@ const struct form_kind *kind_form(uint32_t number) {
 
 const struct kind_row *kind_by_name(const char *name) {
     for (size_t i = 0; i < LZ_COUNT(kinds); i++)
-        if (strcmp(kinds[i].name, name) == 0 || strcmp(kinds[i].zh, name) == 0) return &kinds[i];
+        if (lz_word_is(lz_bytes_str(name), kinds[i].name, kinds[i].zh)) return &kinds[i];
     return NULL;
 }
 
@@ -58,7 +58,7 @@ const char *lane_zh(enum lane lane) { LZ_ASSERT(lane < LANE_COUNT); return lanes
 
 bool lane_by_name(const char *name, enum lane *lane) {
     for (size_t i = 0; i < LANE_COUNT; i++)
-        if (strcmp(lanes[i][0], name) == 0) { *lane = (enum lane)i; return true; }
+        if (lz_word_is(lz_bytes_str(name), lanes[i][0], lanes[i][1])) { *lane = (enum lane)i; return true; }
     return false;
 }
 

@@ -90,6 +90,14 @@ const char *arg_text(struct call *c, const char *name) {
     return text;
 }
 
+/* What is a number, a code or a date: signs of an input method are taken for what they mean. */
+static const char *arg_narrow(struct call *c, const char *name) {
+    const char *text = arg_text(c, name);
+    char *narrow = text ? arena_alloc_raw(c->arena, strlen(text) + 1) : NULL;
+    if (narrow) (void)lz_text_narrow(lz_bytes_str(text), narrow, strlen(text) + 1);
+    return narrow ? narrow : text;
+}
+
 bool arg_flag(struct call *c, const char *name) {
     struct lz_bytes value = arg_bytes(c, name);
     return value.len > 0 && !lz_bytes_equal(value, lz_bytes_str("0"));
@@ -115,7 +123,7 @@ static enum lz_err code_of(struct call *c, const char *text, uint32_t *code) {
 }
 
 enum lz_err arg_code(struct call *c, const char *name, uint32_t *code) {
-    const char *text = arg_text(c, name);
+    const char *text = arg_narrow(c, name);
     return text ? code_of(c, text, code) : LZ_ok;
 }
 
@@ -134,7 +142,7 @@ static enum lz_err add_below(struct call *c, uint32_t code, uint32_t *out, size_
 
 /* `410800,410802`, `410800+` for it and all below it, `all`; ascending, each once. */
 enum lz_err arg_codes(struct call *c, const char *name, uint32_t *out, size_t max, size_t *n, bool *all) {
-    char *text = (char *)(uintptr_t)arg_text(c, name), *rest = NULL;
+    char *text = (char *)(uintptr_t)arg_narrow(c, name), *rest = NULL;
     *n = 0;
     if (!text) return LZ_ok;
     if (all && (strcmp(text, "all") == 0 || strcmp(text, "全部") == 0)) { *all = true; return LZ_ok; }
@@ -259,7 +267,7 @@ static enum lz_err bad_date(struct call *c, const char *name, const char *text) 
 }
 
 enum lz_err arg_date(struct call *c, const char *name, uint32_t *date) {
-    const char *text = arg_text(c, name);
+    const char *text = arg_narrow(c, name);
     if (!text || lz_date_parse(text, date)) return LZ_ok;
     return lz_refuse(c->fail, LZ_bad_date, "--%s “%.40s”不是日期；请写成 2022-06-30", name, text);
 }
@@ -289,7 +297,7 @@ static bool moment_parse(const char *text, uint32_t *day, uint64_t *in_day, bool
 
 /* when_whole: what is added to a date that came without a time. */
 static enum lz_err take_moment(struct call *c, const char *name, uint64_t when_whole, uint64_t *wall_ms) {
-    const char *text = arg_text(c, name);
+    const char *text = arg_narrow(c, name);
     uint32_t day;
     uint64_t in_day;
     bool whole_day;
@@ -307,7 +315,7 @@ enum lz_err arg_end_of_day(struct call *c, const char *name, uint64_t *wall_ms) 
 /* ---- numbers ------------------------------------------------------------------------------------------------------------------ */
 
 enum lz_err arg_u32(struct call *c, const char *name, uint32_t max, uint32_t *value) {
-    const char *text = arg_text(c, name);
+    const char *text = arg_narrow(c, name);
     uint32_t v;
     if (!text) return LZ_ok;
     if (!lz_u32_parse(text, &v) || v > max) return lz_refuse(c->fail, LZ_bad_argument, "--%s 应为 0 至 %u 的整数，不是“%.40s”", name, max, text);
@@ -316,14 +324,14 @@ enum lz_err arg_u32(struct call *c, const char *name, uint32_t max, uint32_t *va
 }
 
 enum lz_err arg_i64(struct call *c, const char *name, int64_t *value) {
-    const char *text = arg_text(c, name);
+    const char *text = arg_narrow(c, name);
     if (!text || lz_i64_parse(text, value)) return LZ_ok;
     return lz_refuse(c->fail, LZ_bad_argument, "--%s 应为整数，不是“%.40s”；带小数的请换小一级的单位（如亩换平方米）", name, text);
 }
 
 /* A decimal fraction as an integer of 10^-digits; no floating point on its way. */
 enum lz_err arg_decimal(struct call *c, const char *name, int digits, int64_t *value) {
-    const char *text = arg_text(c, name), *p = text;
+    const char *text = arg_narrow(c, name), *p = text;
     if (!text) return LZ_ok;
     bool negative = *p == '-';
     int64_t sum = 0;
@@ -412,7 +420,7 @@ enum lz_err arg_word(struct call *c, const char *name, const char *const words[]
     const char *text = arg_text(c, name);
     if (!text) return LZ_ok;
     for (size_t i = 0; i < n; i++)
-        if (strcmp(text, words[i][0]) == 0 || strcmp(text, words[i][1]) == 0) { *value = (uint32_t)i; return LZ_ok; }
+        if (lz_word_is(lz_bytes_str(text), words[i][0], words[i][1])) { *value = (uint32_t)i; return LZ_ok; }
     char all[300] = "";
     for (size_t i = 0; i < n; i++) list_word(all, sizeof all, words[i][0], words[i][1]);
     return lz_refuse(c->fail, LZ_bad_argument, "--%s 没有“%.40s”；可用：%s", name, text, all);

@@ -35,7 +35,7 @@ const struct verb *verb_at(size_t index);
 const struct verb *verb_by_handler(const char *handler);
 size_t noun_count(void);
 const struct noun *noun_at(size_t index);
-const struct noun *noun_find(const char *word);                 /* by word or by the kind's Chinese name; NULL: none */
+const struct noun *noun_find(const char *word);                 /* by word, or by any name of the kind; NULL: none */
 enum machine noun_machine(const struct noun *noun);
 
 /* One item of a verb's argument spec. */

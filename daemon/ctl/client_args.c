@@ -40,8 +40,9 @@ const struct noun *noun_at(size_t index) {
     return &nouns[index];
 }
 const struct noun *noun_find(const char *word) {
+    const struct kind_row *kind = kind_by_name(word);
     for (size_t i = 0; i < LZ_COUNT(nouns); i++)
-        if (strcmp(nouns[i].word, word) == 0 || strcmp(kind_row(nouns[i].kind)->zh, word) == 0) return &nouns[i];
+        if (strcmp(nouns[i].word, word) == 0 || (kind && kind->number == nouns[i].kind)) return &nouns[i];
     return NULL;
 }
 enum machine noun_machine(const struct noun *noun) { return kind_row(noun->kind)->machine; }
@@ -294,7 +295,8 @@ static size_t verb_match(const struct verb *verb, const char *const *words, size
         bool any = len == 4 && memcmp(at, "NOUN", 4) == 0;
         if (n == n_words) return 0;
         const struct noun *noun = noun_find(words[n]);
-        const char *word = noun ? noun->word : words[n];
+        const struct kind_row *kind = n == 0 && !noun ? kind_by_name(words[n]) : NULL;
+        const char *word = noun ? noun->word : kind && kind->machine != MACHINE_FORM ? kind->name : words[n];
         if (any && (!noun || noun_machine(noun) != MACHINE_HANDLING)) return 0;
         if (!any && (strlen(word) != len || memcmp(word, at, len) != 0)) return 0;
         int printed = snprintf(out + used, 64 - used, "%s%s", n ? " " : "", word);
@@ -310,7 +312,7 @@ static const struct move_row *move_find(const struct noun *noun, const char *nam
     for (size_t i = 0; i < move_count(); i++) {
         const struct move_row *row = move_at(i);
         if (noun && row->machine != noun_machine(noun)) continue;
-        if (strcmp(row->name, name) == 0 || strcmp(row->zh, name) == 0) return row;
+        if (lz_word_is(lz_bytes_str(name), row->name, row->zh)) return row;
     }
     return NULL;
 }

@@ -1,14 +1,17 @@
 /* client_form: FIELD=VALUE words as a draft of a form. What a value means is the same here and in the daemon: one table, one parser. */
 #include "client.h"
 
+#define WIDE_EQUALS "＝"
+
 /* `name=值`, `body=@文件`; the field by its name or its Chinese. */
 static enum lz_err take_word(struct arena *arena, const struct kind_row *kind, struct form *form, const char *word, struct lz_fail *fail) {
-    const char *sign = strchr(word, '=');
-    struct lz_bytes name = lz_bytes_of(word, sign ? (size_t)(sign - word) : 0), value;
-    if (!sign) return lz_refuse(fail, LZ_usage, "“%.60s”不是 字段=内容 的形式；linzhangctl kinds %s 列出字段", word, kind->name);
-    enum lz_err err = client_value(arena, word, sign + 1, &value, fail);
+    const char *sign = word + strcspn(word, "="), *wide = strstr(word, WIDE_EQUALS);
+    if (wide && wide < sign) sign = wide;
+    struct lz_bytes name = lz_bytes_of(word, (size_t)(sign - word)), value;
+    if (!*sign) return lz_refuse(fail, LZ_usage, "“%.60s”不是 字段=内容 的形式；linzhangctl kinds %s 列出字段", word, kind->name);
+    enum lz_err err = client_value(arena, word, sign + (*sign == '=' ? 1 : strlen(WIDE_EQUALS)), &value, fail);
     if (err != LZ_ok) return err;
-    if (lz_bytes_equal(name, lz_bytes_str("no")) || lz_bytes_equal(name, lz_bytes_str("编号"))) { form->no = value; return LZ_ok; }
+    if (lz_word_is(name, "no", "编号")) { form->no = value; return LZ_ok; }
     size_t at = form_field_find(kind->form, name);
     if (at == kind->form->n_fields)
         return lz_refuse(fail, LZ_bad_argument, "%s没有字段“%.*s”；linzhangctl kinds %s 列出字段", kind->zh, (int)name.len, (const char *)name.data, kind->name);
@@ -25,7 +28,7 @@ enum lz_err form_draft(struct arena *arena, const struct command *command, struc
     struct record r = { .kind = kind->number };
     r.of.form.of = client_alloc(arena, kind->form->n_fields * sizeof *r.of.form.of);
     size_t first = 0;
-    if (command->n_topic && !strchr(command->topic[0], '=')) r.of.form.no = lz_bytes_str(command->topic[first++]);
+    if (command->n_topic && !strchr(command->topic[0], '=') && !strstr(command->topic[0], WIDE_EQUALS)) r.of.form.no = lz_bytes_str(command->topic[first++]);
     enum lz_err err = LZ_ok;
     for (size_t i = first; i < command->n_topic && err == LZ_ok; i++) err = take_word(arena, kind, &r.of.form, command->topic[i], fail);
     return err == LZ_ok ? draft_encode(arena, &r, draft, fail) : err;

@@ -95,7 +95,7 @@ static bool put_moves(FILE *out, enum machine machine, const char *name) {
     bool any = false;
     for (size_t i = 0; i < move_count(); i++) {
         const struct move_row *row = move_at(i);
-        if (row->machine != machine || (name && strcmp(row->name, name) != 0 && strcmp(row->zh, name) != 0)) continue;
+        if (row->machine != machine || (name && !lz_word_is(lz_bytes_str(name), row->name, row->zh))) continue;
         if (!any) put_machine_title(out, machine);
         any = true;
         put_move(out, row);

@@ -22,8 +22,6 @@ static enum lz_err take_lane(struct call *c, struct record *draft) {
     enum lane lane;
     if (!text) return LZ_ok;
     bool known = lane_by_name(text, &lane);
-    for (int i = 0; i < LANE_COUNT && !known; i++)
-        if (strcmp(text, lane_zh((enum lane)i)) == 0) { lane = (enum lane)i; known = true; }
     if (!known || lane == LANE_FLASH) return lz_refuse(c->fail, LZ_bad_argument, "--lane 没有“%.40s”；可用：urgent 紧急、routine 一般", text);
     if (lane > c->kind->lane) return lz_refuse(c->fail, LZ_bad_argument, "%s至少按“%s”传送，不能更缓", c->kind->zh, lane_zh(c->kind->lane));
     draft->lane = (uint8_t)lane;

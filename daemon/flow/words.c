@@ -48,7 +48,7 @@ const struct move_row *move_row(enum machine machine, uint32_t number) {
 
 const struct move_row *move_by_name(enum machine machine, const char *name) {
     for (size_t i = 0; i < LZ_COUNT(moves); i++)
-        if (moves[i].machine == machine && (strcmp(moves[i].name, name) == 0 || strcmp(moves[i].zh, name) == 0)) return &moves[i];
+        if (moves[i].machine == machine && lz_word_is(lz_bytes_str(name), moves[i].name, moves[i].zh)) return &moves[i];
     return NULL;
 }
 
@@ -85,7 +85,7 @@ bool state_open(enum machine machine, uint8_t state) {
 }
 bool state_by_name(enum machine machine, const char *name, uint8_t *state) {
     for (uint8_t i = 0; i < STATES_MAX; i++)
-        if (states[machine][i].name && (strcmp(states[machine][i].name, name) == 0 || strcmp(states[machine][i].zh, name) == 0)) {
+        if (states[machine][i].name && lz_word_is(lz_bytes_str(name), states[machine][i].name, states[machine][i].zh)) {
             *state = i;
             return true;
         }
@@ -114,7 +114,7 @@ const char *class_name(uint32_t kind, uint32_t class) {
 }
 bool class_by_name(uint32_t kind, const char *name, uint32_t *class) {
     for (size_t i = 0; i < LZ_COUNT(classes); i++)
-        if (classes[i].kind == kind && (strcmp(classes[i].name, name) == 0 || strcmp(classes[i].zh, name) == 0)) {
+        if (classes[i].kind == kind && lz_word_is(lz_bytes_str(name), classes[i].name, classes[i].zh)) {
             *class = classes[i].number;
             return true;
         }

@@ -7,19 +7,19 @@ static bool is(struct lz_bytes text, const char *word) { return lz_bytes_equal(t
 
 size_t form_field_find(const struct form_kind *form, struct lz_bytes name) {
     size_t i = 0;
-    while (i < form->n_fields && !is(name, form->fields[i].name) && !is(name, form->fields[i].zh)) i++;
+    while (i < form->n_fields && !lz_word_is(name, form->fields[i].name, form->fields[i].zh)) i++;
     return i;
 }
 
 bool form_state_find(const struct form_kind *form, struct lz_bytes name, uint8_t *state) {
     for (size_t i = 0; i < form->n_states; i++)
-        if (is(name, form->states[i].name) || is(name, form->states[i].zh)) { *state = (uint8_t)i; return true; }
+        if (lz_word_is(name, form->states[i].name, form->states[i].zh)) { *state = (uint8_t)i; return true; }
     return false;
 }
 
 /* ---- measures: a decimal number and the unit that it is typed in --------------------------------------------------------- */
 
-enum { DECIMALS_MAX = 9 };
+enum { DECIMALS_MAX = 9, TYPED_BYTES_MAX = 128 };
 static const int64_t NUMBER_MAX = INT64_C(1) << 53;          /* so that sums of sums stay exact, also for who reads them as doubles */
 struct scale { enum field_type type; const char *word; int64_t by, over; };   /* kept = typed * by / over */
 /* The first of a type is the one that is meant when none is typed, and that is printed. */
@@ -32,7 +32,7 @@ static const struct scale scales[] = {
     { FIELD_VOLUME, "万m³", 1000000, 1 }, { FIELD_VOLUME, "m³", 100, 1 },
     { FIELD_LENGTH, "千米", 1000, 1 }, { FIELD_LENGTH, "公里", 1000, 1 }, { FIELD_LENGTH, "km", 1000, 1 }, { FIELD_LENGTH, "米", 1, 1 }, { FIELD_LENGTH, "m", 1, 1 },
     { FIELD_MONEY, "元", 100, 1 }, { FIELD_MONEY, "万元", 1000000, 1 }, { FIELD_MONEY, "亿元", INT64_C(10000000000), 1 },
-    { FIELD_PERCENT, "%", 100, 1 }, { FIELD_PERCENT, "％", 100, 1 },
+    { FIELD_PERCENT, "%", 100, 1 },
     { FIELD_DEGREES, "度", 1000000, 1 }, { FIELD_DEGREES, "°", 1000000, 1 },
 };
 
@@ -104,7 +104,7 @@ static enum lz_err choice_parse(const struct form_field *field, struct lz_bytes 
     char list[320] = "";
     for (size_t i = 0; i < choices_of(field); i++) {
         const struct form_word *word = &field->choices[i];
-        if (is(text, word->name) || is(text, word->zh)) { *value = (int64_t)i; return LZ_ok; }
+        if (lz_word_is(text, word->name, word->zh)) { *value = (int64_t)i; return LZ_ok; }
         size_t used = strlen(list);
         (void)snprintf(list + used, sizeof list - used, "%s%s %s", i ? "、" : "", word->name, word->zh);
     }
@@ -148,7 +148,9 @@ static enum lz_err code_parse(const struct form_field *field, struct lz_bytes te
                      field->type == FIELD_UNIT ? "六位，如 410802" : "六位、九位（乡镇）或十二位（村）");
 }
 
-enum lz_err form_number_parse(const struct form_field *field, struct lz_bytes text, int64_t *value, struct lz_fail *fail) {
+enum lz_err form_number_parse(const struct form_field *field, struct lz_bytes typed, int64_t *value, struct lz_fail *fail) {
+    char narrow[TYPED_BYTES_MAX];
+    struct lz_bytes text = typed.len < sizeof narrow ? lz_bytes_of(narrow, lz_text_narrow(typed, narrow, sizeof narrow)) : typed;
     switch (field->type) {
     case FIELD_NUMBER: case FIELD_AREA: case FIELD_VOLUME: case FIELD_LENGTH: case FIELD_MONEY: case FIELD_PERCENT: case FIELD_DEGREES:
         return measure_parse(field, text, value, fail);
