@@ -40,7 +40,7 @@ union payload {
     Lz__Progress progress;
     Lz__Problem problem;
     Lz__Emergency emergency;
-    Lz__Chief chief;
+    Lz__Duty duty;
     Lz__Rollup rollup;
 };
 
@@ -110,16 +110,16 @@ static void emergency_fill(const struct emergency *in, Lz__Emergency *out) {
     CODEC_SET(out, injured, in->injured);
 }
 
-static void chief_fill(const struct chief *in, Lz__Chief *out) {
-    lz__chief__init(out);
+static void duty_fill(const struct duty *in, Lz__Duty *out) {
+    lz__duty__init(out);
     CODEC_SET_BYTES(out, name, in->name);
     CODEC_SET_BYTES(out, post, in->post);
-    CODEC_SET_BYTES(out, rank, in->rank);
-    CODEC_SET_BYTES(out, area, in->area);
+    CODEC_SET_BYTES(out, leader, in->leader);
+    CODEC_SET_BYTES(out, room, in->room);
     CODEC_SET_BYTES(out, phone, in->phone);
-    CODEC_SET(out, chief_kind, in->chief_kind);
-    CODEC_SET(out, term_from, in->term_from);
-    CODEC_SET(out, term_to, in->term_to);
+    CODEC_SET(out, shift, in->shift);
+    CODEC_SET(out, begins, in->begins);
+    CODEC_SET(out, ends, in->ends);
     CODEC_SET(out, state, in->state);
 }
 
@@ -158,7 +158,7 @@ static bool payload_fill(struct arena *arena, const struct record *r, Lz__Record
     case KIND_progress: progress_fill(&r->of.progress, &p->progress); out->progress = &p->progress; return true;
     case KIND_problem: problem_fill(&r->of.problem, &p->problem); out->problem = &p->problem; return true;
     case KIND_emergency: emergency_fill(&r->of.emergency, &p->emergency); out->emergency = &p->emergency; return true;
-    case KIND_chief: chief_fill(&r->of.chief, &p->chief); out->chief = &p->chief; return true;
+    case KIND_duty: duty_fill(&r->of.duty, &p->duty); out->duty = &p->duty; return true;
     case KIND_rollup: out->rollup = &p->rollup; return rollup_fill(arena, &r->of.rollup, &p->rollup);
     case KIND_none: case KIND_MAX: break;
     }
@@ -387,21 +387,21 @@ static void emergency_take(struct gate *g, const Lz__Emergency *in, struct emerg
     if (g->err == LZ_ok && out->title.len == 0) g->err = lz_refuse(g->fail, LZ_bad_argument, "缺少标题");
 }
 
-static void chief_take(struct gate *g, const Lz__Chief *in, struct chief *out) {
+static void duty_take(struct gate *g, const Lz__Duty *in, struct duty *out) {
     gate_unknown(g, &in->base);
     gate_text(g, "姓名", in->name, LABEL_BYTES_MAX, &out->name);
     gate_text(g, "职务", in->post, LABEL_BYTES_MAX, &out->post);
-    gate_text(g, "级别", in->rank, LABEL_BYTES_MAX, &out->rank);
-    gate_text(g, "责任区", in->area, LABEL_BYTES_MAX, &out->area);
+    gate_text(g, "带班领导", in->leader, LABEL_BYTES_MAX, &out->leader);
+    gate_text(g, "值班地点", in->room, LABEL_BYTES_MAX, &out->room);
     gate_text(g, "电话", in->phone, NUMBER_BYTES_MAX, &out->phone);
-    gate_range(g, "林长类别", in->chief_kind, 3);
+    gate_range(g, "班次", in->shift, 3);
     gate_range(g, "状态", in->state, 2);
-    gate_date(g, "任期起", in->term_from);
-    gate_date(g, "任期止", in->term_to);
-    out->chief_kind = in->chief_kind;
+    gate_date(g, "值班起", in->begins);
+    gate_date(g, "值班止", in->ends);
+    out->shift = in->shift;
     out->state = in->state;
-    out->term_from = in->term_from;
-    out->term_to = in->term_to;
+    out->begins = in->begins;
+    out->ends = in->ends;
     if (g->err == LZ_ok && out->name.len == 0) g->err = lz_refuse(g->fail, LZ_bad_argument, "缺少姓名");
 }
 
@@ -445,7 +445,7 @@ static void payload_take(struct gate *g, struct arena *arena, const Lz__Record *
     case KIND_progress: if ((payload = in->progress)) progress_take(g, in->progress, &r->of.progress); break;
     case KIND_problem: if ((payload = in->problem)) problem_take(g, in->problem, &r->of.problem); break;
     case KIND_emergency: if ((payload = in->emergency)) emergency_take(g, in->emergency, &r->of.emergency); break;
-    case KIND_chief: if ((payload = in->chief)) chief_take(g, in->chief, &r->of.chief); break;
+    case KIND_duty: if ((payload = in->duty)) duty_take(g, in->duty, &r->of.duty); break;
     case KIND_rollup: if ((payload = in->rollup)) rollup_take(g, in->rollup, &r->of.rollup); break;
     case KIND_none: case KIND_MAX: break;
     }

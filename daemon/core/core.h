@@ -130,11 +130,12 @@ struct progress {
     int64_t numerator, denominator;  /* never a percentage */
     struct lz_bytes text;
 };
-struct chief {
-    struct lz_bytes name, post, rank, area, phone;
-    uint32_t chief_kind;             /* 0 administrative, 1 state farm, 2 protected area, 3 civic */
-    uint32_t term_from, term_to;     /* yyyymmdd */
-    uint32_t state;                  /* 0 active, 1 changed, 2 ended */
+/* Who is on duty at a unit, day and night: the newest is the truth. */
+struct duty {
+    struct lz_bytes name, post, leader, room, phone;
+    uint32_t shift;                  /* 0 day and night, 1 day, 2 night, 3 holiday */
+    uint32_t begins, ends;           /* yyyymmdd */
+    uint32_t state;                  /* 0 on duty, 1 handed over, 2 cancelled */
 };
 /* The contribution of a standing, and the sum of many: a small vector of named integers (schema/counters.def). */
 enum counter {
@@ -185,7 +186,7 @@ struct record {
         struct problem problem;
         struct emergency emergency;
         struct progress progress;
-        struct chief chief;
+        struct duty duty;
         struct rollup rollup;
         struct form form;
     } of;                            /* by kind; of an unknown kind: nothing */

@@ -363,7 +363,7 @@ enum lz_err arg_kind(struct call *c, const char *name, const struct kind_row **k
     *kind = kind_by_name(text);
     for (size_t i = 0; i < LZ_COUNT(nouns) && !*kind; i++)
         if (strcmp(nouns[i].noun, text) == 0) *kind = kind_row(nouns[i].kind);
-    return *kind ? LZ_ok : lz_refuse(c->fail, LZ_bad_argument, "不认识的种类“%.40s”；可用 order letter reminder task bulletin problem emergency progress chief", text);
+    return *kind ? LZ_ok : lz_refuse(c->fail, LZ_bad_argument, "不认识的种类“%.40s”；可用 order letter reminder task bulletin problem emergency progress duty", text);
 }
 
 /* The words of a list as `a、b、c`, for a refusal. */

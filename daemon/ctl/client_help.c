@@ -8,7 +8,7 @@ enum { WORDS_COLUMNS = 18, MOVE_COLUMNS = 17, ZH_COLUMNS = 10, BY_COLUMNS = 16, 
 
 static const struct { const char *words, *title; } groups[] = {
     { "NOUN issue", "下达与办理" }, { "problem report", "问题" }, { "emergency report", "突发事件" }, { "move", "办理动作" },
-    { "progress report", "进展" }, { "chief set", "林长名册" }, { "board", "看板与查询" }, { "status", "节点与连接" },
+    { "progress report", "进展" }, { "duty set", "值班与登记" }, { "board", "看板与查询" }, { "status", "节点与连接" },
     { "child add", "下级登记" }, { "reclaim skip", "维护" }, { "keygen", "本机（不需要守护进程）" },
 };
 

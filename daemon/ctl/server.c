@@ -432,7 +432,7 @@ static struct lz_bytes summary(const struct record *r) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin: return r->of.directive.title;
     case KIND_problem: return r->of.problem.title;
     case KIND_emergency: return r->of.emergency.title;
-    case KIND_chief: return r->of.chief.name;
+    case KIND_duty: return r->of.duty.name;
     case KIND_rollup: return r->of.rollup.label;
     case KIND_move: case KIND_progress: case KIND_none: case KIND_MAX: break;
     }

@@ -154,7 +154,7 @@ enum lz_err verb_list(struct call *c) {
     return LZ_ok;
 }
 
-/* ---- progress, chiefs --------------------------------------------------------------------------------------------------------------------- */
+/* ---- progress, who is on duty --------------------------------------------------------------------------------------------------------------------- */
 
 static void row_progress(struct call *c, const struct record *r) {
     struct record task;
@@ -193,30 +193,30 @@ enum lz_err verb_progress_list(struct call *c) {
     return LZ_ok;
 }
 
-static void row_chief(struct call *c, const struct record *r) {
-    static const char *const kinds[] = { "行政区域", "国有林场", "自然保护地", "民间" }, *const states[] = { "在任", "已变更", "已离任" };
-    const struct chief *chief = &r->of.chief;
+static void row_duty(struct call *c, const struct record *r) {
+    static const char *const shifts[] = { "全天", "白班", "夜班", "节假日" }, *const states[] = { "在岗", "已交班", "已取消" };
+    const struct duty *duty = &r->of.duty;
     char from[16] = "", to[16] = "";
     if (!row_begin(c, "list")) return;
-    if (chief->term_from) lz_date_print(chief->term_from, from);
-    if (chief->term_to) lz_date_print(chief->term_to, to);
+    if (duty->begins) lz_date_print(duty->begins, from);
+    if (duty->ends) lz_date_print(duty->ends, to);
     cell_bytes(c, "no", r->key);
-    cell_bytes(c, "person", chief->name);
-    cell_bytes(c, "post", chief->post);
-    cell_bytes(c, "rank", chief->rank);
-    cell_bytes(c, "area", chief->area);
-    cell_bytes(c, "phone", chief->phone);
-    cell_text(c, "class", kinds[chief->chief_kind < LZ_COUNT(kinds) ? chief->chief_kind : 0]);
+    cell_bytes(c, "person", duty->name);
+    cell_bytes(c, "post", duty->post);
+    cell_bytes(c, "phone", duty->phone);
+    cell_bytes(c, "leader", duty->leader);
+    cell_bytes(c, "room", duty->room);
+    cell_text(c, "shift", shifts[duty->shift < LZ_COUNT(shifts) ? duty->shift : 0]);
     cell_format(c, "term", "%s%s%s", from, from[0] || to[0] ? " 至 " : "", to);
-    cell_text(c, "state_zh", states[chief->state < LZ_COUNT(states) ? chief->state : 0]);
+    cell_text(c, "state_zh", states[duty->state < LZ_COUNT(states) ? duty->state : 0]);
     cell_unit(c, "unit", r->origin);
     cell_unit_name(c, "name", r->origin);
     row_end(c);
 }
 
-/* The chiefs of one unit, in the order of their numbers. */
-static void chiefs_of(struct call *c, uint32_t unit, uint32_t limit) {
-    struct key key = key_record(unit, KIND_chief, (struct lz_bytes){ 0 }, 0, 0), prefix;
+/* Who is on duty at one unit, in the order of their numbers. */
+static void duties_of(struct call *c, uint32_t unit, uint32_t limit) {
+    struct key key = key_record(unit, KIND_duty, (struct lz_bytes){ 0 }, 0, 0), prefix;
     struct lz_bytes v;
     key.len = 6;
     prefix = key;
@@ -226,25 +226,25 @@ static void chiefs_of(struct call *c, uint32_t unit, uint32_t limit) {
         if (c->seen < c->skip) { c->seen++; continue; }
         if (!store_record_parse(v, &stored)) continue;
         const uint8_t *copy = arena_copy(c->arena, stored.envelope.data, stored.envelope.len);
-        if (copy && record_decode(c->arena, lz_bytes_of(copy, stored.envelope.len), &r, NULL) == LZ_ok) row_chief(c, &r);
+        if (copy && record_decode(c->arena, lz_bytes_of(copy, stored.envelope.len), &r, NULL) == LZ_ok) row_duty(c, &r);
     }
 }
 
-enum lz_err verb_chief_list(struct call *c) {
+enum lz_err verb_duty_list(struct call *c) {
     uint32_t unit = 0, limit = LIMIT_MAX;
     enum lz_err err = arg_code(c, "unit", &unit);
     if (err == LZ_ok) err = arg_u32(c, "limit", LIMIT_MAX, &limit);
     if (err != LZ_ok) return err;
     struct key key = { 0 };
     struct lz_bytes v;
-    if (unit) chiefs_of(c, unit, limit);
+    if (unit) duties_of(c, unit, limit);
     while (!unit && !c->cut && c->seen < limit && store_seek(c->store, TABLE_record, &key, &v) && key.len >= 4) {
         uint32_t origin = lz_get32(key.b);
-        chiefs_of(c, origin, limit);
+        duties_of(c, origin, limit);
         if (origin == UINT32_MAX) break;
         key = key_u32(origin + 1);
     }
-    if (c->seen == 0) say(c, "没有登记林长");
+    if (c->seen == 0) say(c, "没有登记值班电话");
     return LZ_ok;
 }
 

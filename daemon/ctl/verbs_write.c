@@ -277,12 +277,12 @@ enum lz_err verb_progress_report(struct call *c) {
 }
 
 /* What is not given stays as it was: so a new telephone number is one argument. */
-static void chief_before(struct call *c, struct lz_bytes no, struct chief *chief) {
+static void duty_before(struct call *c, struct lz_bytes no, struct duty *duty) {
     struct stored stored;
     struct record r;
-    if (!store_record_get(c->store, key_record(c->unit, KIND_chief, no, 0, 0), &stored)) return;
+    if (!store_record_get(c->store, key_record(c->unit, KIND_duty, no, 0, 0), &stored)) return;
     const uint8_t *copy = arena_copy(c->arena, stored.envelope.data, stored.envelope.len);
-    if (copy && record_decode(c->arena, lz_bytes_of(copy, stored.envelope.len), &r, NULL) == LZ_ok) *chief = r.of.chief;
+    if (copy && record_decode(c->arena, lz_bytes_of(copy, stored.envelope.len), &r, NULL) == LZ_ok) *duty = r.of.duty;
 }
 
 static void replace(struct call *c, const char *name, struct lz_bytes *field) {
@@ -290,30 +290,30 @@ static void replace(struct call *c, const char *name, struct lz_bytes *field) {
     if (value.len) *field = value;
 }
 
-enum lz_err verb_chief_set(struct call *c) {
-    static const char *const kinds[][2] = { { "administrative", "行政区域" }, { "state_farm", "国有林场" }, { "protected_area", "自然保护地" }, { "civic", "民间" } };
-    static const char *const states[][2] = { { "active", "在任" }, { "changed", "已变更" }, { "ended", "已离任" } };
-    struct record draft = { .kind = KIND_chief, .key = arg_bytes(c, "no") };
-    struct chief *chief = &draft.of.chief;
+enum lz_err verb_duty_set(struct call *c) {
+    static const char *const shifts[][2] = { { "all", "全天" }, { "day", "白班" }, { "night", "夜班" }, { "holiday", "节假日" } };
+    static const char *const states[][2] = { { "on_duty", "在岗" }, { "handed_over", "已交班" }, { "cancelled", "已取消" } };
+    struct record draft = { .kind = KIND_duty, .key = arg_bytes(c, "no") };
+    struct duty *duty = &draft.of.duty;
     if (draft.key.len > REGISTER_KEY_MAX) return lz_refuse(c->fail, LZ_too_large, "编号超过 %d 字节", REGISTER_KEY_MAX);
-    chief_before(c, draft.key, chief);
-    replace(c, "name", &chief->name);
-    replace(c, "post", &chief->post);
-    replace(c, "rank", &chief->rank);
-    replace(c, "area", &chief->area);
-    replace(c, "phone", &chief->phone);
-    enum lz_err err = arg_word(c, "kind", kinds, LZ_COUNT(kinds), &chief->chief_kind);
-    if (err == LZ_ok) err = arg_word(c, "state", states, LZ_COUNT(states), &chief->state);
-    if (err == LZ_ok) err = arg_date(c, "from", &chief->term_from);
-    if (err == LZ_ok) err = arg_date(c, "to", &chief->term_to);
+    duty_before(c, draft.key, duty);
+    replace(c, "name", &duty->name);
+    replace(c, "post", &duty->post);
+    replace(c, "leader", &duty->leader);
+    replace(c, "room", &duty->room);
+    replace(c, "phone", &duty->phone);
+    enum lz_err err = arg_word(c, "shift", shifts, LZ_COUNT(shifts), &duty->shift);
+    if (err == LZ_ok) err = arg_word(c, "state", states, LZ_COUNT(states), &duty->state);
+    if (err == LZ_ok) err = arg_date(c, "from", &duty->begins);
+    if (err == LZ_ok) err = arg_date(c, "to", &duty->ends);
     if (err != LZ_ok) return err;
-    if (chief->term_to && chief->term_to < chief->term_from) return lz_refuse(c->fail, LZ_bad_date, "任期止在任期起之前");
+    if (duty->ends && duty->ends < duty->begins) return lz_refuse(c->fail, LZ_bad_date, "值班止在值班起之前");
     struct rec_id id;
     err = turn_may_submit(c->turn, LANE_ROUTINE, c->fail);
     if (err == LZ_ok) err = submit(c, &draft, 0, &id);
     if (err != LZ_ok) return err;
     answer_add_id(c, id);
-    say(c, "已登记：%.*s %.*s", (int)draft.key.len, (const char *)draft.key.data, (int)chief->name.len, (const char *)chief->name.data);
+    say(c, "已登记：%.*s %.*s", (int)draft.key.len, (const char *)draft.key.data, (int)duty->name.len, (const char *)duty->name.data);
     return LZ_ok;
 }
 

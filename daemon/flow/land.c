@@ -250,7 +250,7 @@ static void take_effect(struct flow *f, const struct record *r) {
         touch_waiting(f, record_id(r));
         break;
     case KIND_rollup: rollup_on_child(f, r); break;
-    case KIND_chief: case KIND_none: case KIND_MAX: break;
+    case KIND_duty: case KIND_none: case KIND_MAX: break;
     }
 }
 

@@ -201,7 +201,7 @@ static enum lz_err check(struct flow *f, struct record *d, struct lz_bytes autho
         return check_directive(f, d, fail);
     case KIND_move: return check_move(f, d, fail);
     case KIND_progress: return check_progress(f, d, author, fail);
-    case KIND_problem: case KIND_emergency: case KIND_chief: return LZ_ok;     /* that a chief has a key was looked at with its kind */
+    case KIND_problem: case KIND_emergency: case KIND_duty: return LZ_ok;     /* that a duty has a key was looked at with its kind */
     case KIND_rollup: case KIND_none: case KIND_MAX: break;
     }
     return lz_refuse(fail, LZ_not_allowed, "这一种类由系统自己产生，不能提交");

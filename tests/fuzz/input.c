@@ -120,7 +120,7 @@ static uint32_t take_date(struct input *in) {
 /* ---- records ---- */
 
 static const uint16_t record_kinds[] = { KIND_task, KIND_move, KIND_progress, KIND_problem, KIND_rollup, KIND_general_order, KIND_supervision_letter,
-                                         KIND_work_reminder, KIND_emergency, KIND_chief, KIND_bulletin };
+                                         KIND_work_reminder, KIND_emergency, KIND_duty, KIND_bulletin };
 
 static void make_directive(struct input *in, const struct pool *pool, struct directive *d, uint64_t wall_ms) {
     d->title = chance(in, 64) ? take_text(in) : lz_bytes_str("任务");
@@ -177,10 +177,10 @@ static void make_payload(struct input *in, struct arena *arena, const struct poo
         r->of.emergency = (struct emergency){ .class = (uint32_t)pick(in, 4), .title = lz_bytes_str("火情"), .body = take_text(in), .place_code = take_unit(in),
                                               .began_ms = take_moment(in, wall_ms), .area_e2 = take(in, 4), .dead = (uint32_t)pick(in, 3) };
         break;
-    case KIND_chief:
+    case KIND_duty:
         r->key = chance(in, 32) ? take_bytes(in, 80) : lz_bytes_str("1");
-        r->of.chief = (struct chief){ .name = chance(in, 64) ? take_text(in) : lz_bytes_str("王"), .post = take_text(in), .chief_kind = (uint32_t)pick(in, 5),
-                                      .term_from = take_date(in), .state = (uint32_t)pick(in, 4) };
+        r->of.duty = (struct duty){ .name = chance(in, 64) ? take_text(in) : lz_bytes_str("王"), .post = take_text(in), .shift = (uint32_t)pick(in, 5),
+                                      .begins = take_date(in), .state = (uint32_t)pick(in, 4) };
         break;
     case KIND_rollup: make_rollup(in, pool, r, arena); break;
     default: make_directive(in, pool, &r->of.directive, wall_ms); break;

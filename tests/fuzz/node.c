@@ -288,8 +288,8 @@ static void tell_story(struct story *s) {
     (void)submit(s, move_of(found, MACHINE_PROBLEM, "accept", 0), 5);
     struct record emergency = { .kind = KIND_emergency, .of.emergency = { .class = 1, .title = lz_bytes_str("火情"), .area_e2 = 120 } };
     (void)submit(s, emergency, 6);
-    struct record chief = { .kind = KIND_chief, .key = lz_bytes_str("1"), .of.chief = { .name = lz_bytes_str("王"), .post = lz_bytes_str("市长") } };
-    (void)submit(s, chief, 7);
+    struct record duty = { .kind = KIND_duty, .key = lz_bytes_str("1"), .of.duty = { .name = lz_bytes_str("王"), .post = lz_bytes_str("市长") } };
+    (void)submit(s, duty, 7);
     struct record foreign = directive(KIND_task, "越权", to_us, 1);
     (void)say(s, COUNTY_A, foreign);                            /* a county gives no orders: refused, and kept as evidence */
 }

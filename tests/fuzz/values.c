@@ -94,7 +94,7 @@ static void ask(struct reader *r, const char *verb, const char *name, const char
 static void read_all(struct reader *n, const struct pool *pool) {
     static const char *const plain[] = { "status", "links", "tree", "why", "board", "refused", "audit", "count", "task list", "letter list",
         "problem list", "emergency list",
-                                         "chief list", "progress list", "child list", "verify" };
+                                         "duty list", "progress list", "child list", "verify" };
     char id[REC_ID_TEXT];
     for (size_t i = 0; i < LZ_COUNT(plain); i++) ask(n, plain[i], NULL, NULL, 0);
     for (size_t i = 0; i < pool->n; i++) {

@@ -82,10 +82,10 @@ static void fire_of_sibling(struct den *d) {
     r.of.emergency.title = lz_bytes_str("谎报邻县火情");
     offer(d, &r);
 }
-static void chief_of_sibling(struct den *d) {
-    struct record r = line_record(&d->l, KIND_chief, d->sibling->unit, TIER_COUNTY);
+static void duty_of_sibling(struct den *d) {
+    struct record r = line_record(&d->l, KIND_duty, d->sibling->unit, TIER_COUNTY);
     r.key = lz_bytes_str("1");
-    r.of.chief.name = lz_bytes_str("冒充的林长");
+    r.of.duty.name = lz_bytes_str("冒充的值班员");
     offer(d, &r);
 }
 static void rollup_of(struct den *d, uint32_t origin, uint8_t tier) {
@@ -671,7 +671,7 @@ static const struct attack attacks[] = {
     { "nobody", "a problem of a unit that does not exist", as_nobody, REFUSED | FORBIDDEN, NULL, 0, 0 },
     { "tier", "its own problem as a province's", as_higher_tier, REFUSED | FORBIDDEN, NULL, 0, 0 },
     { "fire", "an emergency in the sibling's name", fire_of_sibling, REFUSED | FORBIDDEN, NULL, 0, 0 },
-    { "chief", "the sibling's forest chief", chief_of_sibling, REFUSED | FORBIDDEN, NULL, 0, 0 },
+    { "duty", "the sibling's duty phone", duty_of_sibling, REFUSED | FORBIDDEN, NULL, 0, 0 },
     { "rollup", "the sums of the sibling", rollup_of_sibling, REFUSED | FORBIDDEN, NULL, 0, 0 },
     { "rollup-city", "the sums of the city", rollup_of_city, REFUSED | FORBIDDEN, NULL, 0, 0 },
     { "live", "a forged origin over PUB", over_live, REFUSED | FORBIDDEN, NULL, 0, 0 },

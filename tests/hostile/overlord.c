@@ -153,10 +153,10 @@ static struct record fire(struct lord *d, uint32_t origin) {
     r.of.emergency.title = lz_bytes_str("谎报的火情");
     return r;
 }
-static struct record chief(struct lord *d, uint32_t origin, uint8_t tier) {
-    struct record r = head(d, KIND_chief, origin, tier);
+static struct record duty(struct lord *d, uint32_t origin, uint8_t tier) {
+    struct record r = head(d, KIND_duty, origin, tier);
     r.key = lz_bytes_str("1");
-    r.of.chief.name = lz_bytes_str("冒充的林长");
+    r.of.duty.name = lz_bytes_str("冒充的值班员");
     return r;
 }
 static struct record rollup(struct lord *d, uint32_t origin, uint8_t tier) {
@@ -199,7 +199,7 @@ FORGERY(letter_altered, letter_changed(d, false))
 FORGERY(letter_widened, letter_changed(d, true))
 FORGERY(progress_down, progress(d, SIBLING))
 FORGERY(fire_down, fire(d, SIBLING))
-FORGERY(chief_down, chief(d, C, TIER_CITY))
+FORGERY(duty_down, duty(d, C, TIER_CITY))
 FORGERY(rollup_down, rollup(d, C, TIER_CITY))
 FORGERY(ruling_of_province, move(d, P, TIER_PROVINCE, d->letter, "urge", K))
 FORGERY(ruling_of_city, move(d, C, TIER_CITY, d->letter, "withdraw", K))
@@ -213,7 +213,7 @@ FORGERY(progress_up, progress(d, K))
 FORGERY(problem_up, problem(d, SIBLING))
 FORGERY(fire_up, fire(d, K))
 FORGERY(sign_up, move(d, K, TIER_COUNTY, d->letter, "sign", K))
-FORGERY(chief_up, chief(d, K, TIER_COUNTY))
+FORGERY(duty_up, duty(d, K, TIER_COUNTY))
 FORGERY(progress_of_other, progress(d, OTHER_COUNTY))
 FORGERY(problem_of_other_city, problem(d, 410900))
 FORGERY(fire_of_province, fire(d, P))
@@ -238,7 +238,7 @@ static const struct forgery { const char *name; struct record (*make)(struct lor
     { "the province's letter with other recipients", letter_widened, CONFLICT, false, false },
     { "progress, downward", progress_down, REFUSED, false, false },
     { "an emergency, downward", fire_down, REFUSED, false, false },
-    { "a forest chief, downward", chief_down, REFUSED, false, false },
+    { "a duty phone, downward", duty_down, REFUSED, false, false },
     { "sums, downward", rollup_down, REFUSED, false, false },
     { "a ruling of the province on its letter", ruling_of_province, SIGNATURES, false, false },
     { "a ruling of the city on the province's letter", ruling_of_city, REFUSED, false, false },
@@ -251,7 +251,7 @@ static const struct forgery { const char *name; struct record (*make)(struct lor
     { "a fire of its county", fire_up, SIGNATURES, true, false },
     { "its county's signature on the province's letter", sign_up, SIGNATURES, true, false },
     { "a problem of its county", problem_up, SIGNATURES, true, false },
-    { "a forest chief of its county", chief_up, SIGNATURES, true, false },
+    { "a duty phone of its county", duty_up, SIGNATURES, true, false },
     { "progress of another city's county", progress_of_other, REFUSED, true, false },
     { "a problem of another city", problem_of_other_city, REFUSED, true, false },
     { "a fire of the province", fire_of_province, REFUSED, true, false },

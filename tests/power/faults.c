@@ -260,7 +260,7 @@ static void start_county(struct world *w) {
 static void first_half(struct world *w) {
     char id[REC_ID_TEXT + 4];
     ASK(&w->city, 1, "child add", "code=410882", "key=rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7");
-    ASK(&w->city, 2, "chief set", "no=1", "name=林一", "post=市长");
+    ASK(&w->city, 2, "duty set", "no=1", "name=值班一", "post=市长");
     ASK(&w->city, 3, "task issue", "title=抚育", "to=410882", "due=2030-12-31");
     pump(w);
     if (id_of(w, 3, id)) {
@@ -274,7 +274,7 @@ static void first_half(struct world *w) {
     pump(w);
     if (id_of(w, 24, id)) ASK(&w->city, 4, "move", "move=accept", id);
     if (id_of(w, 3, id)) ASK(&w->city, 5, "move", "move=return", id, "noun=task", "unit=410882", "text=缺少台账");
-    ASK(&w->city, 6, "chief set", "no=1", "name=林二", "post=书记");
+    ASK(&w->city, 6, "duty set", "no=1", "name=值班二", "post=书记");
 }
 
 /* More of the same, so that the files grow and pages are used again: from step 32 on, the odd ones at the county. */

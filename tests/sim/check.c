@@ -85,7 +85,7 @@ static void places(const struct world *w, const struct told *t, const struct nod
     } else if (t->id.kind == KIND_progress) {
         *must = above && (world_below(w, n->code, t->subject.origin) || (w->subscribe == KIND_progress));
         *may = was_above;
-    } else if (t->id.kind == KIND_chief || kind_form(t->id.kind)) {
+    } else if (t->id.kind == KIND_duty || kind_form(t->id.kind)) {
         *must = origin->enrolled && origin->up_index == n->index;
         *may = *must || world_was_parent(w, origin, n);
     } else if (t->id.kind == KIND_problem) {

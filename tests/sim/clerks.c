@@ -194,12 +194,12 @@ static void office(struct world *w, struct node *n, uint64_t die) {
     if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
 }
 
-static void chief(struct world *w, struct node *n, uint64_t die) {
+static void duty(struct world *w, struct node *n, uint64_t die) {
     static const char *const names[] = { "张三", "李四", "王五", "赵六", "钱七", "孙八", "周九", "吴十" };
     if (roll(&die, 2)) { office(w, n, die); return; }
-    struct record d = { .kind = KIND_chief, .key = lz_bytes_str(roll(&die, 2) ? "a" : "b") };
+    struct record d = { .kind = KIND_duty, .key = lz_bytes_str(roll(&die, 2) ? "a" : "b") };
     struct rec_id id;
-    d.of.chief.name = lz_bytes_str(names[roll(&die, LZ_COUNT(names))]);
+    d.of.duty.name = lz_bytes_str(names[roll(&die, LZ_COUNT(names))]);
     if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
 }
 
@@ -212,7 +212,7 @@ void clerk_acts(struct world *w, const struct event *e) {
     case EVENT_progress: progress(w, e); break;
     case EVENT_problem: problem(w, n, 10); break;
     case EVENT_emergency: emergency(w, n); break;
-    case EVENT_chief: chief(w, n, e->seed); break;
+    case EVENT_duty: duty(w, n, e->seed); break;
     case EVENT_again: node_ask_again(w, n); break;
     case EVENT_burst: for (int64_t i = 0; i < e->amount && n->up; i++) problem(w, n, 2000); break;
     default: LZ_ASSERT(!"an act"); break;

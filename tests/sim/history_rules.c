@@ -20,8 +20,8 @@ static const struct law laws[] = {
     { PROBLEM, "problem", LIFE_PROBLEM, PLACE_PROBLEM, false, 2, 1, 1, 35 },
     /* Fire: "all of it, at once", to every tier above. */
     { EMERGENCY, "emergency", LIFE_EMERGENCY, PLACE_ABOVE, false, 0, 1, 3, 36 },
-    /* Names of chiefs and sums: the tier above, which makes its own sum of them. */
-    { CHIEF, "chief", LIFE_NONE, PLACE_PARENT, true, 2, 1, 1, 37 },
+    /* Who is on duty and sums: the tier above, which makes its own sum of them. */
+    { DUTY, "duty", LIFE_NONE, PLACE_PARENT, true, 2, 1, 1, 37 },
     /* A form, for all of them: each version stays, with the tier above as well. */
     { OFFICE, "office", LIFE_NONE, PLACE_PARENT, false, 2, 1, 1, 39 },
     { ROLLUP, "rollup", LIFE_NONE, PLACE_PARENT, true, 2, 1, 1, 38 },

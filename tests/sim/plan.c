@@ -93,7 +93,7 @@ static void draw_acts(struct plan *p, struct world *w, const struct pace *pace, 
     for (size_t i = 0; i < n; i++) {
         uint64_t kind = sim_random(w, 84);
         enum what what = kind < 12 ? EVENT_issue : kind < 50 ? EVENT_act : kind < 65 ? EVENT_progress : kind < 71 ? EVENT_problem : kind < 74 ? EVENT_emergency
-                       : kind < 78 ? EVENT_chief : EVENT_again;
+                       : kind < 78 ? EVENT_duty : EVENT_again;
         add(p, w, what, draw_at(w, pace), any_node(w));
     }
 }

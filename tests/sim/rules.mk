@@ -5,7 +5,7 @@ $(BUILD)/sim: $(SIM_SRC) $(wildcard tests/sim/*.h tests/sim/*.def) $(BUILD)/n1/n
 	$(V)$(CC) $(filter-out -Wconversion -MMD -MP,$(CFLAGS)) -Wl,--wrap=lz_log -o $@ $(SIM_SRC) $(BUILD)/n1/n1.o $(LIB) $(LIBS)
 
 # The program before this one: the same sources, less some kinds of record; every name of it begins with n1_, its log is ours.
-OLD_KINDS := emergency chief bulletin
+OLD_KINDS := emergency duty bulletin
 N1_OBJ := $(filter-out %/core/words.o %/base/log.o,$(call obj,$(foreach r,base core store flow turn,$(wildcard daemon/$(r)/*.c)))) $(PROTO_C:.c=.o) $(BUILD)/n1/words.o
 $(BUILD)/n1/words.c: daemon/core/words.c schema/kinds.def tests/sim/rules.mk
 	@mkdir -p $(@D)

@@ -102,9 +102,9 @@ static struct rec_id fire(struct world *w, uint32_t unit) {
     return submit(w, unit, &d);
 }
 
-static struct rec_id chief(struct world *w, uint32_t unit, const char *name) {
-    struct record d = { .kind = KIND_chief, .key = lz_bytes_str("1") };
-    d.of.chief.name = lz_bytes_str(name);
+static struct rec_id duty(struct world *w, uint32_t unit, const char *name) {
+    struct record d = { .kind = KIND_duty, .key = lz_bytes_str("1") };
+    d.of.duty.name = lz_bytes_str(name);
     return submit(w, unit, &d);
 }
 
@@ -304,8 +304,8 @@ static void late_child(struct world *w) {
     run_for(w, 5 * SECOND);
     turn_override_reclaim(node_of(w, K12)->turn);            /* a new store waits for its neighbours; it has none */
     struct rec_id all = order(w, P, 0), burning = fire(w, K12), found = problem(w, K12);
-    chief(w, K12, "张三");
-    chief(w, K12, "李四");
+    duty(w, K12, "张三");
+    duty(w, K12, "李四");
     run_for(w, 20 * SECOND);
     w->eats = batches_to_the_late_one;
     node_enrol(w, node_of(w, K12));
@@ -357,12 +357,12 @@ static void seen(struct world *w) {
     world_start(w);
     run_for(w, 5 * SECOND);
     node_down(w, node_of(w, C2), 6 * SECOND);
-    struct rec_id first = chief(w, K21, "张三");
+    struct rec_id first = duty(w, K21, "张三");
     for (int i = 0; i < 5; i++) big_problem(w, K21);         /* a batch takes five of these and not six */
     run_for(w, 3 * SECOND);
     node_copy(w, node_of(w, K21));
     big_problem(w, K21);
-    struct rec_id second = chief(w, K21, "李四");
+    struct rec_id second = duty(w, K21, "李四");
     struct first_batch story = { { SCOPE_UP, LANE_ROUTINE }, false };
     w->story = &story;
     w->eats = all_but_first_batch;
@@ -371,7 +371,7 @@ static void seen(struct world *w) {
     w->eats = NULL;
     node_restore(w, node_of(w, K21));
     run_for(w, 15 * SECOND);
-    expect(w, holds(w, K21, first) && holds(w, C2, first), "the chief that stands again has not come to the city");
+    expect(w, holds(w, K21, first) && holds(w, C2, first), "the duty that stands again has not come to the city");
     heal_and_check(w);
 }
 
@@ -558,18 +558,18 @@ static void tag(struct world *w) {
 static void stamp(struct world *w) {
     one_line(w);
     struct node *county = node_of(w, K12);
-    chief(w, K12, "张三");
+    duty(w, K12, "张三");
     run_for(w, 5 * SECOND);
     node_copy(w, county);
     county->clock_offset_ms = (int64_t)LZ_HOUR_MS;
-    chief(w, K12, "李四");
+    duty(w, K12, "李四");
     run_for(w, 5 * SECOND);
     county->clock_offset_ms = 0;
     node_restore(w, county);
     run_for(w, 15 * SECOND);
-    struct rec_id id = chief(w, K12, "王五");
+    struct rec_id id = duty(w, K12, "王五");
     run_for(w, 10 * SECOND);
-    expect(w, holds(w, K12, id) && holds(w, C1, id), "the newest chief does not stand");
+    expect(w, holds(w, K12, id) && holds(w, C1, id), "the newest on duty does not stand");
     heal_and_check(w);
 }
 
@@ -602,7 +602,7 @@ static void every_tier_deleted(struct world *w) {
     whole_tree(w);
     struct rec_id all = order(w, P, 0);
     struct rec_id found = problem(w, T), city = order(w, C1, 0), county = order(w, K11, T);
-    chief(w, T, "张三"); chief(w, K11, "李四"); chief(w, C1, "王五");
+    duty(w, T, "张三"); duty(w, K11, "李四"); duty(w, C1, "王五");
     fire(w, T);
     problem(w, K11);
     problem(w, C1);
@@ -797,7 +797,7 @@ static void clone(struct world *w) {
 static void tip(struct world *w) {
     one_line(w);
     w->odds.lose = 1;
-    struct rec_id up = chief(w, K12, "张三");                /* adds to no sum: nothing else goes up */
+    struct rec_id up = duty(w, K12, "张三");                /* adds to no sum: nothing else goes up */
     run_for(w, 200);
     w->odds.lose = 0;
     run_for(w, 10 * SECOND);
@@ -868,7 +868,7 @@ static void dark_week(struct world *w) {
     struct rec_id found = problem(w, K12), during = issue(w, C1, K12, KIND_general_order, node_now(w, node_of(w, C1)).wall_ms + LZ_DAY_MS);
     for (int day = 0; day < 7; day++) {
         run_for(w, LZ_DAY_MS - MINUTE);
-        chief(w, K12, day % 2 ? "张三" : "李四");
+        duty(w, K12, day % 2 ? "张三" : "李四");
         if (day == 1) act(w, K12, before, "sign", 0);
         if (day == 3) fire(w, K12);
         if (day == 4) order(w, P, 0);
@@ -890,7 +890,7 @@ static void silence(struct world *w, bool up, bool busy) {
     world_cut(w, node_of(w, K12), up, MINUTE);
     uint64_t cut_at = w->now_ms, bound = 2 * w->tip_idle_ms + 3 * SECOND;
     struct rec_id id = no_id;
-    if (busy) id = up ? chief(w, K12, "张三") : order(w, C1, K12);
+    if (busy) id = up ? duty(w, K12, "张三") : order(w, C1, K12);
     uint32_t from = up ? K12 : C1, to = up ? C1 : K12;
     for (int i = 0; i < 2 * MINUTE / 100 && !w->failed; i++) {
         run_for(w, 100);
@@ -940,7 +940,7 @@ static void live_proof(struct world *w) {
     run_for(w, 30 * SECOND);
     uint64_t heard_until = w->now_ms + 2 * w->tip_idle_ms + 3 * SECOND;   /* so long it may take to be noticed */
     world_dark(w, node_of(w, K12), 40 * SECOND);
-    struct rec_id id = chief(w, K12, "张三");
+    struct rec_id id = duty(w, K12, "张三");
     w->eats = live_batches_and_tips;
     for (int i = 0; i < 900 && !w->failed; i++) {
         run_for(w, 100);
@@ -957,7 +957,7 @@ static void crash(struct world *w) {
         static const uint32_t units[] = { C1, P, K12 };
         for (size_t i = 0; i < LZ_COUNT(units); i++) {
             struct rec_id up = fire(w, K11);
-            chief(w, K12, when == 1 ? "张三" : "李四");
+            duty(w, K12, when == 1 ? "张三" : "李四");
             struct rec_id down = order(w, P, K12);
             node_of(w, units[i])->dies = when;
             run_for(w, 20 * SECOND);
@@ -980,7 +980,7 @@ static void disk_full(struct world *w) {
     enum lz_err err = node_submit(w, city, &refused, &id);
     expect(w, err != LZ_ok, "a clerk was told ok by a full store");
     run_for(w, 20 * SECOND);
-    chief(w, K12, "张三");
+    duty(w, K12, "张三");
     run_for(w, 20 * SECOND);
     expect(w, city->up && !holds(w, C1, found) && !holds(w, P, burning) && !holds(w, K12, down), "nothing goes through a full store, which runs on");
     city->full = false;
@@ -1806,8 +1806,8 @@ static void some_business(struct world *w) {
     act(w, K12, o, "sign", 0);
     act(w, C1, o, "sign", 0);
     act(w, K12, found, "escalate", 0);
-    chief(w, K12, "张三");
-    chief(w, C1, "李四");
+    duty(w, K12, "张三");
+    duty(w, C1, "李四");
     fire(w, K11);
     order(w, C1, K12);
     run_for(w, 5 * SECOND);
@@ -1935,7 +1935,7 @@ static void rot_singly(struct world *w) {
         bool down = round % 4 < 2;
         if (down) node_down(w, n, 1000);
         (void)node_rot(w, n, tables[round % 5], 8, false);
-        if (!down) { chief(w, n->code, "王五"); problem(w, n->code); }
+        if (!down) { duty(w, n->code, "王五"); problem(w, n->code); }
         run_for(w, MINUTE);
         node_begin(w, n);
         turn_repair(n->turn);

@@ -40,7 +40,7 @@ static struct lz_bytes words_of(const struct record *d) {
     case KIND_progress: return d->of.progress.text;
     case KIND_problem: return d->of.problem.title;
     case KIND_emergency: return d->of.emergency.title;
-    case KIND_chief: return d->of.chief.name;
+    case KIND_duty: return d->of.duty.name;
     case KIND_rollup: case KIND_none: case KIND_MAX: break;
     }
     return (struct lz_bytes){ 0 };

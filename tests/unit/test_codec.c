@@ -49,8 +49,8 @@ static void fill_payload(struct record *r) {
         r->of.problem = (struct problem){ 8, 2, str("题目"), str("内容"), str("地点"), str("T-7"), 410821, -113250000, 35200000, 20220424, 3 };
         break;
     case KIND_emergency: r->of.emergency = (struct emergency){ 1, str("火情"), str("内容"), str("地点"), 410821, 1650729600000, 1234567, 2, 3 }; break;
-    case KIND_chief:
-        r->of.chief = (struct chief){ str("王五"), str("县长"), str("副林长"), str("责任区"), str("0391-1234567"), 3, 20210101, 20251231, 2 };
+    case KIND_duty:
+        r->of.duty = (struct duty){ str("王五"), str("科长"), str("赵六"), str("防火值班室"), str("0391-1234567"), 3, 20210101, 20251231, 2 };
         break;
     case KIND_rollup:
         r->of.rollup = (struct rollup){ KIND_task, some_task, str("题目"), str("焦林长督〔2022〕3号"), 19, 1650729600000, { { 0 } } };
@@ -100,8 +100,8 @@ static void same_problem(unsigned kind, const struct problem *a, const struct pr
 static void same_emergency(unsigned kind, const struct emergency *a, const struct emergency *b) {
     SAME(class); SAME_TEXT(title); SAME_TEXT(body); SAME_TEXT(place); SAME(place_code); SAME(began_ms); SAME(area_e2); SAME(dead); SAME(injured);
 }
-static void same_chief(unsigned kind, const struct chief *a, const struct chief *b) {
-    SAME_TEXT(name); SAME_TEXT(post); SAME_TEXT(rank); SAME_TEXT(area); SAME_TEXT(phone); SAME(chief_kind); SAME(term_from); SAME(term_to); SAME(state);
+static void same_duty(unsigned kind, const struct duty *a, const struct duty *b) {
+    SAME_TEXT(name); SAME_TEXT(post); SAME_TEXT(leader); SAME_TEXT(room); SAME_TEXT(phone); SAME(shift); SAME(begins); SAME(ends); SAME(state);
 }
 static void same_rollup(unsigned kind, const struct rollup *a, const struct rollup *b) {
     SAME(kind); SAME_ID(subject); SAME_TEXT(label); SAME_TEXT(number); SAME(item); SAME(due_ms);
@@ -119,7 +119,7 @@ static void same_payload(const struct record *a, const struct record *b) {
     }
     case KIND_problem: same_problem(a->kind, &a->of.problem, &b->of.problem); break;
     case KIND_emergency: same_emergency(a->kind, &a->of.emergency, &b->of.emergency); break;
-    case KIND_chief: same_chief(a->kind, &a->of.chief, &b->of.chief); break;
+    case KIND_duty: same_duty(a->kind, &a->of.duty, &b->of.duty); break;
     case KIND_rollup: same_rollup(a->kind, &a->of.rollup, &b->of.rollup); break;
     case KIND_none: case KIND_MAX: cr_assert_fail();
     }
@@ -162,7 +162,7 @@ Test(record, with_only_what_it_must_have_comes_back_too) {
         if (a.kind == KIND_progress) a.of.progress = (struct progress){ .as_of = 20220424, .denominator = 1 };
         if (a.kind == KIND_problem) a.of.problem = (struct problem){ .title = str("题") };
         if (a.kind == KIND_emergency) a.of.emergency = (struct emergency){ .title = str("题") };
-        if (a.kind == KIND_chief) a.of.chief = (struct chief){ .name = str("名") };
+        if (a.kind == KIND_duty) a.of.duty = (struct duty){ .name = str("名") };
         if (a.kind == KIND_rollup) { a.of.rollup = (struct rollup){ .kind = KIND_task }; a.key = rollup_key(&a.of.rollup); }
         struct lz_fail fail = { 0 };
         cr_assert_eq(record_decode(arena, encoded(&a), &b, &fail), LZ_ok, "kind %u: %s", a.kind, fail.text);
@@ -245,7 +245,7 @@ static void must_be_sound(const struct record *r) {
     if (kind_is_directive(r->kind)) cr_assert(r->of.directive.title.len && lz_text_valid(r->of.directive.title) && lz_text_valid(r->of.directive.body));
     if (r->kind == KIND_progress) cr_assert(r->of.progress.denominator > 0 && lz_date_valid(r->of.progress.as_of));
     if (r->kind == KIND_problem && r->of.problem.found_on) cr_assert(lz_date_valid(r->of.problem.found_on));
-    if (r->kind == KIND_chief) cr_assert(r->of.chief.name.len && r->of.chief.state <= 2);
+    if (r->kind == KIND_duty) cr_assert(r->of.duty.name.len && r->of.duty.state <= 2);
 }
 
 /* Bits flipped, bytes replaced, inserted, left out. */
@@ -419,9 +419,9 @@ Test(gate, of_the_head) {
 }
 
 Test(gate, of_registers_and_events) {
-    EXPECT(KIND_chief, LZ_bad_packet, m->has_key = 0);
+    EXPECT(KIND_duty, LZ_bad_packet, m->has_key = 0);
     EXPECT(KIND_rollup, LZ_bad_packet, SET(key, data("", 0)));
-    EXPECT(KIND_chief, LZ_too_large, SET(key, run_of('k', REGISTER_KEY_MAX + 1)));
+    EXPECT(KIND_duty, LZ_too_large, SET(key, run_of('k', REGISTER_KEY_MAX + 1)));
     for (size_t i = 0; i < kind_count(); i++)
         if (kind_at(i)->class == CLASS_EVENT) EXPECT(kind_at(i)->number, LZ_bad_packet, SET(key, data("k", 1)));
 }
@@ -473,8 +473,8 @@ Test(gate, of_texts) {
         EXPECT(KIND_problem, LZ_bad_utf8, OF(problem, place, t));
         EXPECT(KIND_problem, LZ_bad_utf8, OF(problem, parcel, t));
         EXPECT(KIND_emergency, LZ_bad_utf8, OF(emergency, body, t));
-        EXPECT(KIND_chief, LZ_bad_utf8, OF(chief, name, t));
-        EXPECT(KIND_chief, LZ_bad_utf8, OF(chief, phone, t));
+        EXPECT(KIND_duty, LZ_bad_utf8, OF(duty, name, t));
+        EXPECT(KIND_duty, LZ_bad_utf8, OF(duty, phone, t));
         EXPECT(KIND_rollup, LZ_bad_utf8, OF(rollup, label, t));
         EXPECT(KIND_task, LZ_bad_utf8, SET(author, t));
     }
@@ -484,20 +484,20 @@ Test(gate, of_texts) {
     EXPECT(KIND_task, LZ_too_large, OF(directive, body, run_of('a', TEXT_BYTES_MAX + 1)));
     EXPECT(KIND_task, LZ_too_large, OF(directive, number, run_of('1', NUMBER_BYTES_MAX + 1)));
     EXPECT(KIND_task, LZ_bad_argument, OF(directive, number, data("第三号", 9)));
-    EXPECT(KIND_chief, LZ_too_large, OF(chief, phone, run_of('1', NUMBER_BYTES_MAX + 1)));
+    EXPECT(KIND_duty, LZ_too_large, OF(duty, phone, run_of('1', NUMBER_BYTES_MAX + 1)));
 }
 
 Test(gate, of_what_a_payload_must_have) {
     EXPECT(KIND_task, LZ_bad_argument, m->directive->has_title = 0);
     EXPECT(KIND_problem, LZ_bad_argument, m->problem->has_title = 0);
     EXPECT(KIND_emergency, LZ_bad_argument, m->emergency->has_title = 0);
-    EXPECT(KIND_chief, LZ_bad_argument, m->chief->has_name = 0);
+    EXPECT(KIND_duty, LZ_bad_argument, m->duty->has_name = 0);
     EXPECT(KIND_task, LZ_bad_packet, m->directive = NULL);
     EXPECT(KIND_move, LZ_bad_packet, m->move = NULL);
     EXPECT(KIND_progress, LZ_bad_packet, m->progress = NULL);
     EXPECT(KIND_problem, LZ_bad_packet, m->problem = NULL);
     EXPECT(KIND_emergency, LZ_bad_packet, m->emergency = NULL);
-    EXPECT(KIND_chief, LZ_bad_packet, m->chief = NULL);
+    EXPECT(KIND_duty, LZ_bad_packet, m->duty = NULL);
     EXPECT(KIND_rollup, LZ_bad_packet, m->rollup = NULL);
     EXPECT(KIND_task, LZ_bad_packet, (m->progress = opened(KIND_progress)->progress, m->directive = NULL));
 }
@@ -507,8 +507,8 @@ Test(gate, of_dates_and_numbers) {
     for (size_t i = 0; i < LZ_COUNT(bad); i++) {
         EXPECT(KIND_progress, LZ_bad_date, OF(progress, as_of, bad[i]));
         EXPECT(KIND_problem, LZ_bad_date, OF(problem, found_on, bad[i]));
-        EXPECT(KIND_chief, LZ_bad_date, OF(chief, term_from, bad[i]));
-        EXPECT(KIND_chief, LZ_bad_date, OF(chief, term_to, bad[i]));
+        EXPECT(KIND_duty, LZ_bad_date, OF(duty, begins, bad[i]));
+        EXPECT(KIND_duty, LZ_bad_date, OF(duty, ends, bad[i]));
     }
     EXPECT(KIND_progress, LZ_bad_date, OF(progress, as_of, 0));
     EXPECT(KIND_progress, LZ_bad_argument, OF(progress, denominator, 0));
@@ -529,15 +529,15 @@ Test(gate, of_dates_and_numbers) {
     EXPECT(KIND_problem, LZ_bad_argument, OF(problem, latitude_e6, -90000001));
     EXPECT(KIND_emergency, LZ_bad_argument, OF(emergency, dead, 1000001));
     EXPECT(KIND_emergency, LZ_bad_argument, OF(emergency, area_e2, UINT64_MAX));
-    EXPECT(KIND_chief, LZ_bad_argument, OF(chief, chief_kind, 4));
-    EXPECT(KIND_chief, LZ_bad_argument, OF(chief, state, 3));
+    EXPECT(KIND_duty, LZ_bad_argument, OF(duty, shift, 4));
+    EXPECT(KIND_duty, LZ_bad_argument, OF(duty, state, 3));
 }
 
 Test(gate, of_a_rollup_under_another_key) { EXPECT(KIND_rollup, LZ_bad_packet, SET(key, data("another key, 20 bytes", 20))); }
 
 Test(gate, of_a_key_of_any_length) {
     static uint8_t key[RECORD_BYTES_MAX / 2];
-    struct record a = full(KIND_chief), b;
+    struct record a = full(KIND_duty), b;
     a.key = lz_bytes_of(key, sizeof key);
     cr_assert_eq(record_decode(arena, encoded(&a), &b, NULL), LZ_too_large);
     cr_assert_eq(b.key.len, 0, "what is refused is still filed under its key: it must be one");
@@ -769,7 +769,7 @@ Test(packet, has_a_header_that_is_checked) {
 
 static struct hello a_hello(void) {
     static struct lineage_entry lineage[3];
-    static uint32_t wish[] = { KIND_problem, KIND_chief };
+    static uint32_t wish[] = { KIND_problem, KIND_duty };
     for (uint8_t i = 0; i < 3; i++) lineage[i] = (struct lineage_entry){ epoch_of((uint8_t)(i + 1)), i * 100u };
     struct hello h = { .version = 1, .version_min = 1, .software = str("linzhang 1.0"), .unit = 410802, .to = 410800, .tier = TIER_COUNTY, .reply = true,
                        .owes = true, .lineage = lineage, .n_lineage = 3, .lineage_cut = true, .highest_stamp = 0x0180000000000001ull, .wish = wish,
@@ -787,7 +787,7 @@ Test(packet, hello_comes_back) {
     cr_assert(a.version == b.version && a.version_min == b.version_min && a.unit == b.unit && a.to == b.to && a.tier == b.tier && b.reply && b.owes);
     cr_assert(lz_bytes_equal(a.software, b.software) && a.wall_ms == b.wall_ms && b.lineage_cut);
     cr_assert_eq(a.highest_stamp, b.highest_stamp);
-    cr_assert(b.n_lineage == 3 && b.n_wish == 2 && b.wish[1] == KIND_chief);
+    cr_assert(b.n_lineage == 3 && b.n_wish == 2 && b.wish[1] == KIND_duty);
     for (size_t i = 0; i < 3; i++) cr_assert(epoch_equal(a.lineage[i].epoch, b.lineage[i].epoch) && a.lineage[i].position == b.lineage[i].position);
     cr_assert_eq(b.n_cursors, LINK_FEEDS_MAX);
     for (size_t i = 0; i < LINK_FEEDS_MAX; i++) {

@@ -300,7 +300,7 @@ Test(route, of_progress_ends_at_the_issuer) {
 }
 
 Test(route, of_registers_is_one_step_up) {
-    static const uint16_t kinds[] = { KIND_chief, KIND_rollup };
+    static const uint16_t kinds[] = { KIND_duty, KIND_rollup };
     for (size_t i = 0; i < LZ_COUNT(kinds); i++) {
         struct record r = a_record(kinds[i], CITY);
         struct route_facts f = facts_of(&r);
@@ -416,7 +416,7 @@ Test(route, of_a_move_goes_along_its_problem_and_emergency) {
     WAY("up/flash", r, f);
     r.subject.kind = 200;                                          /* of something that we do not know */
     WAY("", r, f);
-    r.subject.kind = KIND_chief;
+    r.subject.kind = KIND_duty;
     WAY("", r, f);
 }
 

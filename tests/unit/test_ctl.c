@@ -680,7 +680,7 @@ Test(ctl, not_everything_can_wait) {
     node_close(n);
 }
 
-/* ---- problems, emergencies, chiefs ------------------------------------------------------------------------------------------------------------------ */
+/* ---- problems, emergencies, duty ------------------------------------------------------------------------------------------------------------------ */
 
 Test(ctl, a_problem_from_report_to_close) {
     struct node *n = node_open(CITY, 0);
@@ -829,18 +829,19 @@ Test(form, gives_numbers_by_the_day) {
     node_close(n);
 }
 
-Test(ctl, chiefs_keep_what_is_not_given) {
+Test(ctl, duties_keep_what_is_not_given) {
     struct node *n = node_open(CITY, 0);
-    GOOD(WRITE(n, "chief set", "no=001", "name=张三", "post=市长", "phone=1", "kind=行政区域", "from=2022-01-01"));
-    GOOD(WRITE(n, "chief set", "no=001", "name=张三", "phone=2"));
-    GOOD(WRITE(n, "chief set", "no=002", "name=李四"));
-    GOOD(READ(n, "chief list"));
+    GOOD(WRITE(n, "duty set", "no=001", "name=张三", "post=科长", "phone=1", "shift=夜班", "from=2022-01-01"));
+    GOOD(WRITE(n, "duty set", "no=001", "name=张三", "phone=2"));
+    GOOD(WRITE(n, "duty set", "no=002", "name=李四"));
+    GOOD(READ(n, "duty list"));
     cr_assert_eq(rows_of(n, "list"), 2);
     cr_assert_str_eq(cell_of(n, "list", 0, "phone"), "2");
-    cr_assert_str_eq(cell_of(n, "list", 0, "post"), "市长");
+    cr_assert_str_eq(cell_of(n, "list", 0, "post"), "科长");
     cr_assert_str_eq(cell_of(n, "list", 0, "term"), "2022-01-01 至 ");
-    REFUSED(n, LZ_bad_date, WRITE(n, "chief set", "no=003", "name=王", "from=2022-01-01", "to=2021-01-01"));
-    GOOD(READ(n, "chief list", "limit=1"));
+    cr_assert_str_eq(cell_of(n, "list", 0, "shift"), "夜班");
+    REFUSED(n, LZ_bad_date, WRITE(n, "duty set", "no=003", "name=王", "from=2022-01-01", "to=2021-01-01"));
+    GOOD(READ(n, "duty list", "limit=1"));
     cr_assert_eq(rows_of(n, "list"), 1);
     node_close(n);
 }
@@ -1068,12 +1069,12 @@ Test(ctl, cells_are_columns) {
 #include "../../schema/columns.def"
     };
     static const char *const asked[] = { "task list", "problem list", "emergency list", "board", "links", "tree", "status", "audit",
-                                          "units", "chief list", "child list" };
+                                          "units", "duty list", "child list" };
     struct node *n = node_open(CITY, 0);
     const char *id = issue(n, "task issue", "一", "all");
     GOOD(WRITE(n, "problem report", "title=三"));
     GOOD(WRITE(n, "emergency report", "title=三"));
-    GOOD(WRITE(n, "chief set", "no=1", "name=三"));
+    GOOD(WRITE(n, "duty set", "no=1", "name=三"));
     GOOD(WRITE(n, "child add", "code=410802", arg(n, "key", new_key(n))));
     for (size_t i = 0; i < LZ_COUNT(asked) + 2; i++) {
         if (i < LZ_COUNT(asked)) GOOD(READ(n, asked[i]));
@@ -1235,8 +1236,8 @@ Test(ctl, the_board_counts_and_does_not_average) {
 
 Test(ctl, lists_name_what_they_show) {
     struct node *n = node_open(CITY, 0), *county = node_open(COUNTY, CITY), *city = n;
-    GOOD(WRITE(n, "chief set", "no=001", "name=张三"));
-    GOOD(READ(n, "chief list"));
+    GOOD(WRITE(n, "duty set", "no=001", "name=张三"));
+    GOOD(READ(n, "duty list"));
     cr_assert_str_eq(cell_of(n, "list", 0, "no"), "001");
     cr_assert_str_eq(cell_of(n, "list", 0, "person"), "张三");
     GOOD(WRITE(n, "problem report", "title=问题"));

@@ -674,9 +674,9 @@ static enum lz_err do_find(struct node *n) {
 static enum lz_err do_escalate(struct node *n) { return move(n, problem, "escalate", 0); }
 static enum lz_err do_accept(struct node *n) { return move(n, problem, "accept", 0); }
 static enum lz_err do_assign(struct node *n) { return move(n, problem, "assign", CHILD); }
-static enum lz_err do_chief(struct node *n) {
-    struct record d = { .kind = KIND_chief, .key = str("1") };
-    d.of.chief = (struct chief){ .name = str("王"), .post = str(request[0] & 1 ? "林长" : "副林长") };
+static enum lz_err do_duty(struct node *n) {
+    struct record d = { .kind = KIND_duty, .key = str("1") };
+    d.of.duty = (struct duty){ .name = str("王"), .post = str(request[0] & 1 ? "林长" : "副林长") };
     return submit(n, d, NULL);
 }
 static enum lz_err do_wish(struct node *n) {
@@ -760,9 +760,9 @@ static void tell_story(void) {
     say(&county, do_start);
     say(&county, do_progress);
     say(&county, do_find);
-    say(&county, do_chief);
+    say(&county, do_duty);
     say(&county, do_escalate);
-    say(&county, do_chief);
+    say(&county, do_duty);
     exchange();
     say(&city, do_accept);
     say(&city, do_assign);
@@ -951,7 +951,7 @@ Test(messages, of_records_too) {
         else if (row->number == KIND_progress) { r.subject = about; r.of.progress = (struct progress){ 20220425, 1, 2, str("x") }; }
         else if (row->number == KIND_problem) r.of.problem = (struct problem){ .title = str("t"), .class = 4, .severity = 1 };
         else if (row->number == KIND_emergency) r.of.emergency = (struct emergency){ .title = str("t"), .class = 1 };
-        else if (row->number == KIND_chief) r.of.chief = (struct chief){ .name = str("n"), .post = str("p") };
+        else if (row->number == KIND_duty) r.of.duty = (struct duty){ .name = str("n"), .post = str("p") };
         else r.of.rollup = (struct rollup){ .kind = KIND_task, .sum = { { 1, 2, 3 } } };
         for (size_t at = 1; ; at++, refused++) {
             struct record out = r;

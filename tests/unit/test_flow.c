@@ -646,7 +646,7 @@ Test(submit, what_is_wrong_with_a_directive_is_said) {
     struct record secret = directive(KIND_task, "", 0, good, 1);
     secret.sensitivity = 2;
     cr_assert_eq(submit(&city, secret, NULL), LZ_secret_refused);
-    struct record rollup = { .kind = KIND_rollup }, unknown = { .kind = 99 }, nameless = { .kind = KIND_chief };
+    struct record rollup = { .kind = KIND_rollup }, unknown = { .kind = 99 }, nameless = { .kind = KIND_duty };
     cr_assert_eq(submit(&city, rollup, NULL), LZ_not_allowed);
     cr_assert_eq(submit(&city, unknown, NULL), LZ_unknown_kind);
     cr_assert_eq(submit(&city, nameless, NULL), LZ_bad_argument);
@@ -963,17 +963,17 @@ Test(life, progress_may_come_before_its_task_and_without_a_move) {
 }
 
 Test(life, of_a_register_is_that_of_its_newest) {
-    struct record d = { .kind = KIND_chief, .key = str("001") };
+    struct record d = { .kind = KIND_duty, .key = str("001") };
     struct rec_id first, second;
-    d.of.chief.name = str("甲");
+    d.of.duty.name = str("甲");
     cr_assert_eq(submit(&county, d, &first), LZ_ok);
     uint8_t old[512];
     struct stored stored;
-    cr_assert(store_record_get(county.store, key_record(RECIPIENT, KIND_chief, str("001"), 0, 0), &stored));
+    cr_assert(store_record_get(county.store, key_record(RECIPIENT, KIND_duty, str("001"), 0, 0), &stored));
     size_t len = stored.envelope.len;
     memcpy(old, stored.envelope.data, len);
     store_abort(county.store);
-    d.of.chief.name = str("乙");
+    d.of.duty.name = str("乙");
     cr_assert_eq(submit(&county, d, &second), LZ_ok);
     exchange(&city, &county);
     struct record r;
@@ -981,11 +981,11 @@ Test(life, of_a_register_is_that_of_its_newest) {
     cr_assert_eq(record_decode(arena, lz_bytes_of(old, len), &r, &fail), LZ_ok);
     cr_assert_eq(flow_land(city.flow, &r, LAND_PEER), LZ_already, "an older one comes late");
     end(&city);
-    cr_assert(store_record_get(city.store, key_record(RECIPIENT, KIND_chief, str("001"), 0, 0), &stored));
+    cr_assert(store_record_get(city.store, key_record(RECIPIENT, KIND_duty, str("001"), 0, 0), &stored));
     begin(&city);
-    cr_assert(store_record_get(city.store, key_record(RECIPIENT, KIND_chief, str("001"), 0, 0), &stored));
+    cr_assert(store_record_get(city.store, key_record(RECIPIENT, KIND_duty, str("001"), 0, 0), &stored));
     cr_assert_eq(record_decode(arena, stored.envelope, &r, &fail), LZ_ok);
-    cr_assert(r.stamp == second.stamp && lz_bytes_equal(r.of.chief.name, str("乙")));
+    cr_assert(r.stamp == second.stamp && lz_bytes_equal(r.of.duty.name, str("乙")));
     store_abort(city.store);
 }
 
@@ -1348,17 +1348,17 @@ static enum lz_err land(struct node *n, struct record r, enum way way) {
 static const uint64_t LATER = (uint64_t)1 << 62;                    /* a stamp behind all that the nodes give */
 
 Test(foreign, moves_on_what_has_no_life_are_kept_without_effect) {
-    struct rec_id chief = { RECIPIENT, KIND_chief, 5, 5 }, unheard_of = { RECIPIENT, 200, 5, 5 }, absent = { RECIPIENT, KIND_problem, 9, 9 };
+    struct rec_id duty = { RECIPIENT, KIND_duty, 5, 5 }, unheard_of = { RECIPIENT, 200, 5, 5 }, absent = { RECIPIENT, KIND_problem, 9, 9 };
     struct record r = from(RECIPIENT, KIND_move, LATER);
     struct standing s;
     r.of.move = (struct move){ .move = 2, .text = str("text") };
-    r.subject = chief;
+    r.subject = duty;
     cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
     r.stamp++, r.subject = unheard_of;
     cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
     cr_assert_eq(land(&city, foreign_move(RECIPIENT, absent, "accept", LATER + 2), BY_PEER), LZ_ok);
     begin(&city);
-    cr_assert(!flow_standing(city.flow, chief, 0, &s) && !flow_standing(city.flow, unheard_of, 0, &s));
+    cr_assert(!flow_standing(city.flow, duty, 0, &s) && !flow_standing(city.flow, unheard_of, 0, &s));
     cr_assert(flow_standing(city.flow, absent, 0, &s) && s.effective == 0 && !s.counted);
     store_abort(city.store);
     flow_forget(city.flow);
@@ -1453,12 +1453,12 @@ Test(foreign, times_of_nothing_hurt_nobody) {
 }
 
 Test(foreign, a_register_of_two_lives_of_one_store) {
-    struct record r = from(RECIPIENT, KIND_chief, LATER);
+    struct record r = from(RECIPIENT, KIND_duty, LATER);
     r.key = str("1");
-    r.of.chief.name = str("甲");
+    r.of.duty.name = str("甲");
     cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
     cr_assert_eq(land(&city, r, BY_PEER), LZ_already);
-    r.of.chief.name = str("乙");
+    r.of.duty.name = str("乙");
     cr_assert_eq(land(&city, r, BY_PEER), LZ_conflict, "one name, two contents");
     cr_assert_eq(land(&city, r, BY_ADOPTION), LZ_conflict);
     cr_assert_eq(land(&city, r, BY_HEALING), LZ_conflict);
@@ -1468,7 +1468,7 @@ Test(foreign, a_register_of_two_lives_of_one_store) {
     cr_assert_eq(land(&city, r, BY_PEER), LZ_ok);
     /* what lies there cannot be read: whatever comes is better */
     begin(&city);
-    struct key key = key_record(RECIPIENT, KIND_chief, str("1"), 0, 0);
+    struct key key = key_record(RECIPIENT, KIND_duty, str("1"), 0, 0);
     uint8_t no_envelope[] = { 0, 0, 'n', 'o', 'n', 'e' };
     store_put(city.store, TABLE_record, key, lz_bytes_of(no_envelope, sizeof no_envelope));
     end(&city);
@@ -1662,7 +1662,7 @@ Test(foreign, the_legal_moves_are_those_that_are_not_refused) {
 /* ---- submitting: what only a program would ask ---- */
 Test(submit, what_no_clerks_verb_asks_is_refused_too) {
     struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT), problem = find_problem(&city), made;
-    struct record d = { .kind = KIND_move, .subject = { ISSUER, KIND_chief, 5, 5 } };
+    struct record d = { .kind = KIND_move, .subject = { ISSUER, KIND_duty, 5, 5 } };
     cr_assert_eq(submit(&city, d, NULL), LZ_bad_argument, "no life cycle");
     d.subject.kind = 200;
     cr_assert_eq(submit(&city, d, NULL), LZ_bad_argument);
@@ -1675,9 +1675,9 @@ Test(submit, what_no_clerks_verb_asks_is_refused_too) {
     cr_assert_eq(move_now(&city, problem, "assign", 410100, 0), LZ_unknown_unit);
     cr_assert_eq(move_now(&city, problem, "assign", ISSUER, 0), LZ_ok, "to oneself");
     cr_assert_eq(report_progress(&city, problem, 20220425, 1, 2), LZ_bad_argument);
-    struct record chief = { .kind = KIND_chief };
-    chief.of.chief.name = str("甲");
-    cr_assert_eq(submit(&city, chief, NULL), LZ_bad_argument);
+    struct record duty = { .kind = KIND_duty };
+    duty.of.duty.name = str("甲");
+    cr_assert_eq(submit(&city, duty, NULL), LZ_bad_argument);
     cr_assert(strstr(fail.text, "缺少编号"), "%s", fail.text);
     struct record event = { .kind = KIND_problem, .key = str("1") };
     event.of.problem.title = str("毁林");

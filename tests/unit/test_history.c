@@ -6,7 +6,7 @@
 #include "../sim/history.h"
 
 enum { P = 410000, C = 410100, D = 410200, K = 410101, EPOCH = 0x0A0B0C0D };
-enum { TASK = 4, PROGRESS = 5, PROBLEM = 6, CHIEF = 10, MOVE = 40 };
+enum { TASK = 4, PROGRESS = 5, PROBLEM = 6, DUTY = 10, MOVE = 40 };
 static const uint64_t start_ms = 1650762000000ull;
 
 enum twist {
@@ -59,7 +59,7 @@ static void put_id(struct rec *r) {
 static void write_payload(const struct rec *r, struct out *o) {
     struct out p = { .n = 0 };
     static const uint8_t none[18];
-    unsigned field = r->kind == MOVE ? 33 : r->kind == PROGRESS ? 34 : r->kind == PROBLEM ? 35 : r->kind == CHIEF ? 37 : 32;
+    unsigned field = r->kind == MOVE ? 33 : r->kind == PROGRESS ? 34 : r->kind == PROBLEM ? 35 : r->kind == DUTY ? 37 : 32;
     if (field == 33) {
         number(&p, 1, r->move);
         if (r->unit) fixed(&p, 2, r->unit, 4);
@@ -108,7 +108,7 @@ static void seal(struct rec *r) {
 struct story {
     struct history *h;
     enum twist twist;
-    struct rec task, deliver, sign, begin, progress, problem, escalate, chief, newer, extra;
+    struct rec task, deliver, sign, begin, progress, problem, escalate, duty, newer, extra;
     uint64_t stamps;
 };
 
@@ -174,11 +174,11 @@ static void write_records(struct story *s) {
     s->escalate.to_unit = C;
     s->escalate.text = "涉及两县";
     submit(s, &s->escalate);
-    s->chief = draft(s, C, CHIEF, "clerk");
-    s->chief.key = "a";
-    s->chief.text = "张三";
-    submit(s, &s->chief);
-    s->newer = draft(s, C, CHIEF, "clerk");
+    s->duty = draft(s, C, DUTY, "clerk");
+    s->duty.key = "a";
+    s->duty.text = "张三";
+    submit(s, &s->duty);
+    s->newer = draft(s, C, DUTY, "clerk");
     s->newer.key = "a";
     s->newer.text = "李四";
     submit(s, &s->newer);
@@ -239,7 +239,7 @@ static void hold_all(struct story *s) {
             if (held_here(s, line[u], whole[i])) hold(s, line[u], whole[i]);
         for (size_t i = 0; i < 2 && line[u] != P; i++)
             if (held_here(s, line[u], near[i])) hold(s, line[u], near[i]);
-        if (line[u] != K) hold(s, line[u], s->twist == STALE && line[u] == P ? &s->chief : &s->newer);
+        if (line[u] != K) hold(s, line[u], s->twist == STALE && line[u] == P ? &s->duty : &s->newer);
     }
 }
 
@@ -424,7 +424,7 @@ static const struct { enum twist twist; const char *rule, *where; } wrong[] = {
     { SUM_MISSING, "SUM of task 410000-", "is not shown at 410100" },
     { SUM_OF_KIND, "SUM of problem", "at 410100: counter 16 shows 2" },
     { NUMBER_AGAIN, "NUMBER task 410000-", "have the same number" },
-    { STALE, "STALE chief 410100-", "stands at 410000" },
+    { STALE, "STALE duty 410100-", "stands at 410000" },
     { STAMP_BACK, "ORDER 410101", "after a higher stamp" },
     { MISPLACED, "MISPLACED problem 410101-", "at 410100" },
     { NO_ALARM, "SILENT 410101", "nobody said so" },

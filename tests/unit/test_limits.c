@@ -88,8 +88,8 @@ Test(records, that_are_as_large_as_they_may_be) {
 }
 
 Test(records, of_registers_have_short_keys) {
-    struct record r = { .origin = 410800, .kind = KIND_chief, .lane = LANE_ROUTINE, .direction = DIRECTION_UP, .reach = REACH_PARENT, .stamp = 1 };
-    r.of.chief.name = lz_bytes_str("王");
+    struct record r = { .origin = 410800, .kind = KIND_duty, .lane = LANE_ROUTINE, .direction = DIRECTION_UP, .reach = REACH_PARENT, .stamp = 1 };
+    r.of.duty.name = lz_bytes_str("王");
     r.key = run_of('k', REGISTER_KEY_MAX);
     cr_assert_eq(there_and_back(&r), LZ_ok);
     cr_assert_eq(key_refused(410800, key_of(&r)).len, 4 + 6 + REGISTER_KEY_MAX);

@@ -119,7 +119,7 @@ Test(values, have_keys_whose_order_is_their_meaning) {
     struct record r = { .origin = UNIT, .kind = KIND_task, .stamp = id.stamp, .epoch = 9 };
     struct key k = key_id(id), l = key_of(&r);
     cr_assert(k.len == REC_ID_BYTES && l.len == k.len && memcmp(k.b, l.b, k.len) == 0);
-    r = (struct record){ .origin = UNIT, .kind = KIND_chief, .stamp = 5, .key = str("k1") };
+    r = (struct record){ .origin = UNIT, .kind = KIND_duty, .stamp = 5, .key = str("k1") };
     l = key_of(&r);
     cr_assert(l.len == 6 + 2 && l.is_register && !k.is_register, "a register's key has no stamp: the newest takes the place");
     char longest[REGISTER_KEY_MAX];
@@ -407,13 +407,13 @@ Test(truths, tables_are_counted) {
 /* ---- records and feeds ---- */
 static const struct feed_id up = { SCOPE_UP, LANE_ROUTINE }, all = { SCOPE_ALL, LANE_ROUTINE }, child = { 410802, LANE_ROUTINE };
 static struct key event(uint64_t n) { return key_id((struct rec_id){ UNIT, KIND_task, n, 1 }); }
-static struct key chief(const char *name) { return key_record(UNIT, KIND_chief, str(name), 0, 0); }
+static struct key duty(const char *name) { return key_record(UNIT, KIND_duty, str(name), 0, 0); }
 static struct lz_bytes event_text(unsigned n) { return str(arena_printf(arena, "event %u", n)); }
 static void put_event(uint64_t n, const struct feed_id *feeds, size_t n_feeds) {
     cr_assert_eq(store_record_put(store, event(n), event_text((unsigned)n), feeds, n_feeds, false), LZ_ok);
 }
-static void put_chief(const char *name, const char *envelope, bool replace) {
-    cr_assert_eq(store_record_put(store, chief(name), str(envelope), &up, 1, replace), LZ_ok);
+static void put_duty(const char *name, const char *envelope, bool replace) {
+    cr_assert_eq(store_record_put(store, duty(name), str(envelope), &up, 1, replace), LZ_ok);
 }
 static size_t read_feed(struct feed_id feed, uint64_t from, struct lz_bytes **list, uint64_t *to) {
     return store_feed_read(store, arena, feed, from, BATCH_FILL_BYTES, list, to);
@@ -460,8 +460,8 @@ Test(feeds, begin_a_new_entry_with_each_transaction_and_at_its_size) {
 
 Test(feeds, hold_a_register_alone) {
     put_event(1, &up, 1);
-    put_chief("a", "chief a", false);
-    put_chief("b", "chief b", false);
+    put_duty("a", "duty a", false);
+    put_duty("b", "duty b", false);
     put_event(2, &up, 1);
     put_event(3, &up, 1);
     cr_assert_eq(store_position(store), 4, "event, a, b, events");
@@ -469,16 +469,16 @@ Test(feeds, hold_a_register_alone) {
     struct lz_bytes *list;
     uint64_t to;
     cr_assert_eq(read_feed(up, 0, &list, &to), 5);
-    static const char *const want[] = { "event 1", "chief a", "chief b", "event 2", "event 3" };
+    static const char *const want[] = { "event 1", "duty a", "duty b", "event 2", "event 3" };
     for (size_t i = 0; i < 5; i++) cr_assert(lz_bytes_equal(list[i], str(want[i])));
 }
 
 Test(feeds, lose_the_old_entry_of_a_newer_register) {
-    put_chief("a", "chief a, old", false);
-    put_chief("b", "chief b", false);
+    put_duty("a", "duty a, old", false);
+    put_duty("b", "duty b", false);
     commit();
     store_forget_fresh(store);
-    put_chief("a", "chief a, new", true);
+    put_duty("a", "duty a, new", true);
     commit();
     store_forget_fresh(store);
     cr_assert_eq(store_tip(store, up), 3);
@@ -486,25 +486,25 @@ Test(feeds, lose_the_old_entry_of_a_newer_register) {
     struct lz_bytes *list;
     uint64_t to, position;
     cr_assert_eq(read_feed(up, 0, &list, &to), 2);
-    cr_assert(lz_bytes_equal(list[0], str("chief b")) && lz_bytes_equal(list[1], str("chief a, new")));
+    cr_assert(lz_bytes_equal(list[0], str("duty b")) && lz_bytes_equal(list[1], str("duty a, new")));
     struct stored stored;
-    cr_assert(store_record_get(store, chief("a"), &stored));
+    cr_assert(store_record_get(store, duty("a"), &stored));
     cr_assert_eq(store_stored_feeds(&stored), 1);
     cr_assert(feed_id_equal(store_stored_feed(&stored, 0, &position), up) && position == 3);
     /* twice in one transaction: the first has not reached the disk and never does */
-    put_chief("a", "chief a, third", true);
-    put_chief("a", "chief a, fourth", true);
+    put_duty("a", "duty a, third", true);
+    put_duty("a", "duty a, fourth", true);
     commit();
     const struct fresh_feed *fresh;
     cr_assert_eq(store_fresh(store, &fresh), 1);
     cr_assert(fresh->n_entries == 2 && fresh->entries[0].n_envelopes == 0 && fresh->entries[1].n_envelopes == 1);
     cr_assert_eq(entries(TABLE_feed), 2);
     cr_assert_eq(read_feed(up, 0, &list, &to), 2);
-    cr_assert(lz_bytes_equal(list[1], str("chief a, fourth")));
+    cr_assert(lz_bytes_equal(list[1], str("duty a, fourth")));
     cr_assert_eq(to, 5);
     /* and the last entry superseded: whoever reads goes to the tip, and finds nothing there */
     store_forget_fresh(store);
-    cr_assert_eq(store_record_put(store, chief("a"), str("goes nowhere"), NULL, 0, true), LZ_ok);
+    cr_assert_eq(store_record_put(store, duty("a"), str("goes nowhere"), NULL, 0, true), LZ_ok);
     commit();
     cr_assert_eq(read_feed(up, 2, &list, &to), 0);
     cr_assert_eq(to, 5);
@@ -1093,23 +1093,23 @@ Test(feeds, records_of_no_known_shape_are_not_served) {
 Test(feeds, are_left_in_the_transaction_that_entered_them) {
     struct lz_bytes *list;
     uint64_t to;
-    put_chief("a", "chief a", false);
-    put_chief("b", "chief b", false);
-    put_chief("a", "chief a, newer", true);
+    put_duty("a", "duty a", false);
+    put_duty("b", "duty b", false);
+    put_duty("a", "duty a, newer", true);
     commit();
     cr_assert_eq(read_feed(up, 0, &list, &to), 2);
-    cr_assert(lz_bytes_equal(list[0], str("chief b")) && lz_bytes_equal(list[1], str("chief a, newer")) && to == 3);
+    cr_assert(lz_bytes_equal(list[0], str("duty b")) && lz_bytes_equal(list[1], str("duty a, newer")) && to == 3);
 }
 /* A register's feeds that come again after its value rotted, and its bytes in no transaction's way. */
 Test(feeds, take_a_register_again_that_rotted) {
     struct lz_bytes *list;
     uint64_t to;
-    put_chief("a", "chief a", false);
+    put_duty("a", "duty a", false);
     commit();
-    put_raw(TABLE_record, chief("a").b, chief("a").len, "no checksum", 11);
+    put_raw(TABLE_record, duty("a").b, duty("a").len, "no checksum", 11);
     open_store();
     cr_assert_eq(read_feed(up, 0, &list, &to), 0);
-    cr_assert_eq(store_record_put(store, chief("a"), str("chief a"), &up, 1, false), LZ_ok);
+    cr_assert_eq(store_record_put(store, duty("a"), str("duty a"), &up, 1, false), LZ_ok);
     commit();
     cr_assert_eq(read_feed(up, 1, &list, &to), 1);
 }
@@ -1118,20 +1118,20 @@ Test(feeds, are_mended_from_what_a_record_says) {
     uint64_t to;
     put_event(1, &up, 1);
     put_event(2, &up, 1);
-    put_chief("a", "chief a", false);
+    put_duty("a", "duty a", false);
     commit();
     store_forget_fresh(store);
-    cr_assert(!store_feed_mend(store, event(1), up, 1) && !store_feed_mend(store, chief("a"), up, 2), "nothing is wrong");
+    cr_assert(!store_feed_mend(store, event(1), up, 1) && !store_feed_mend(store, duty("a"), up, 2), "nothing is wrong");
     /* an entry that is gone, one that lacks an event, one of another width, one of no shape, a tip that is behind */
     store_delete(store, TABLE_feed, key_feed(up, 1));
     cr_assert(store_feed_mend(store, event(1), up, 1) && store_feed_mend(store, event(2), up, 1));
     cr_assert_eq(read_feed(up, 0, &list, &to), 3);
     store_put(store, TABLE_feed, key_feed(up, 2), str(""));
-    cr_assert(store_feed_mend(store, chief("a"), up, 2));
+    cr_assert(store_feed_mend(store, duty("a"), up, 2));
     cr_assert_eq(read_feed(up, 0, &list, &to), 3);
-    struct key longer = key_record(UNIT, KIND_chief, str("longer name"), 0, 0);
+    struct key longer = key_record(UNIT, KIND_duty, str("longer name"), 0, 0);
     cr_assert(store_feed_mend(store, longer, up, 2), "what stands there is of another width: it gives way");
-    cr_assert(store_feed_mend(store, chief("a"), up, 2));
+    cr_assert(store_feed_mend(store, duty("a"), up, 2));
     uint8_t tip[8] = { 0 };
     store_put(store, TABLE_tip, key_tip(up), lz_bytes_of(tip, sizeof tip));
     cr_assert(store_feed_mend(store, event(1), up, 1) && store_tip(store, up) == store_position(store));
@@ -1171,7 +1171,7 @@ Test(feeds, tell_a_long_backlog_by_what_they_saw, .timeout = 60) {
     char name[16];
     for (int i = 0; i < 3000; i++) {
         snprintf(name, sizeof name, "%d", i);
-        put_chief(name, "0123456789", false);
+        put_duty(name, "0123456789", false);
     }
     commit();
     struct backlog b = store_backlog(store, up, 0);

@@ -414,7 +414,7 @@ Test(link, of_a_late_child_brings_what_was_meant_for_it) {
 }
 
 Test(link, passes_the_wish_of_the_top_down) {
-    subscribed = KIND_chief;
+    subscribed = KIND_duty;
     struct node *top = add(TOP, 0, TIER_PROVINCE);
     city = add(CITY, TOP, TIER_CITY);
     a = add(A, CITY, TIER_COUNTY);
@@ -424,12 +424,12 @@ Test(link, passes_the_wish_of_the_top_down) {
     boot(city);
     boot(a);
     run(5000);
-    struct record d = { .kind = KIND_chief, .key = str("001") };
-    d.of.chief.name = str("王五");
+    struct record d = { .kind = KIND_duty, .key = str("001") };
+    d.of.duty.name = str("王五");
     submit(a, d);
     run(3000);
     struct stored stored;
-    cr_assert(store_record_get(top->store, key_record(A, KIND_chief, str("001"), 0, 0), &stored), "a county's chief, two tiers up");
+    cr_assert(store_record_get(top->store, key_record(A, KIND_duty, str("001"), 0, 0), &stored), "a county's duty phone, two tiers up");
     store_abort(top->store);
     subscribed = 0;
 }
@@ -563,14 +563,14 @@ Test(follow, does_not_take_what_the_neighbour_may_not_say) {
         { KIND_task, A, TIER_COUNTY, true, false },         /* an order, upward */
         { KIND_task, CITY, TIER_CITY, false, true },
         { KIND_task, A, TIER_COUNTY, false, false },        /* our own, from above, outside of a reclaim */
-        { KIND_chief, CITY, TIER_CITY, false, false },      /* a register does not come down */
+        { KIND_duty, CITY, TIER_CITY, false, false },      /* a register does not come down */
         { KIND_problem, B, TIER_COUNTY, false, true },      /* a neighbour's problem may be given to us */
     };
     for (size_t i = 0; i < LZ_COUNT(rows); i++) {
         struct node *to = rows[i].from_child ? city : a, *from = rows[i].from_child ? a : city;
         struct feed_id feed = rows[i].from_child ? up : down;
         struct record r = a_record(rows[i].kind, rows[i].origin, rows[i].tier);
-        if (rows[i].kind == KIND_chief) { r.key = str("1"); r.of.chief.name = str("王"); }
+        if (rows[i].kind == KIND_duty) { r.key = str("1"); r.of.duty.name = str("王"); }
         r.stamp += i;
         uint64_t at = cursor_at(to, from->unit, feed), put_aside = entries(to, TABLE_refused);
         feed_bytes(to, from->unit, CHANNEL_SYNC, batch_of(own, from, feed, at, &r));
@@ -869,9 +869,9 @@ Test(limits, of_packets_and_bytes) {
 Test(limits, of_records) {
     three();
     struct arena *own = arena_create(64 << 20);
-    struct record r = a_record(KIND_chief, A, TIER_COUNTY);
+    struct record r = a_record(KIND_duty, A, TIER_COUNTY);
     r.key = str("1");
-    r.of.chief.name = str("王");
+    r.of.duty.name = str("王");
     cr_assert_eq(record_encode(own, &r, &fail), LZ_ok);
     struct lz_bytes *list = arena_alloc(own, BATCH_RECORDS_MAX * sizeof *list), bytes;
     for (size_t i = 0; i < BATCH_RECORDS_MAX; i++) list[i] = r.envelope;
