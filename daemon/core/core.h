@@ -155,7 +155,6 @@ struct rollup {
 };
 
 /* What a clerk filled in, of a kind that daemon/kinds/ describes: one version of one entry. */
-struct form_value { int64_t number; struct lz_bytes text; };
 struct form {
     struct lz_bytes no;              /* names the entry, within its unit and kind */
     uint32_t valid_from;             /* yyyymmdd: from which day this version holds */

@@ -56,7 +56,7 @@ static void entry_row(struct call *c, const char *section, const struct record *
     cell_date(c, "valid_from", v->valid_from);
     for (size_t i = 0; i < kind->form->n_fields; i++) {
         const struct form_field *field = &kind->form->fields[i];
-        if (detail == IN_FULL || field->flags & (FIELD_NEEDED | FIELD_QUANTITY)) cell_field(c, field, &v->of[i], v->given >> i & 1);
+        if (detail == IN_FULL || field->flags & (FIELD_NEEDED | FIELD_QUANTITY | FIELD_GROUP | FIELD_WHEN)) cell_field(c, field, &v->of[i], v->given >> i & 1);
     }
     if (detail == IN_FULL) {
         cell_time(c, "time", r->written_ms);
@@ -138,7 +138,7 @@ static const char *type_zh(enum field_type type) {
     static const char *const words[FIELD_TYPE_COUNT] = {
         [FIELD_TEXT] = "文字", [FIELD_NUMBER] = "数", [FIELD_AREA] = "面积，公顷或亩", [FIELD_VOLUME] = "立方米或万立方米", [FIELD_LENGTH] = "千米或米",
         [FIELD_MONEY] = "元或万元", [FIELD_PERCENT] = "百分数", [FIELD_DEGREES] = "度", [FIELD_DATE] = "日期", [FIELD_TIME] = "时刻", [FIELD_CHOICE] = "选一个",
-        [FIELD_UNIT] = "单位代码", [FIELD_PLACE] = "行政区划代码", [FIELD_FLAG] = "是或否",
+        [FIELD_UNIT] = "单位代码", [FIELD_PLACE] = "行政区划代码", [FIELD_FLAG] = "是或否", [FIELD_PERIOD] = "期别，如 2022、2022Q2、2022-06",
     };
     return words[type];
 }

@@ -114,6 +114,8 @@ enum lz_err form_check(struct flow *f, struct record *d, struct lz_fail *fail) {
         if (form->fields[i].flags & FIELD_NEEDED && !given)
             return lz_refuse(fail, LZ_bad_argument, "缺少%s；请写明 %s=…", form->fields[i].zh, form->fields[i].name);
     }
+    const char *wrong = form->wrong ? form->wrong(v->of, v->given) : NULL;
+    if (wrong) return lz_refuse(fail, LZ_bad_argument, "%s", wrong);
     uint32_t today = lz_date_of(f->now.wall_ms);
     if (v->valid_from == 0) v->valid_from = today;
     if (v->valid_from / 10000 > today / 10000 + 1) return lz_refuse(fail, LZ_bad_date, "生效日期 %u 太远", v->valid_from);

@@ -148,6 +148,14 @@ static enum lz_err code_parse(const struct form_field *field, struct lz_bytes te
                      field->type == FIELD_UNIT ? "六位，如 410802" : "六位、九位（乡镇）或十二位（村）");
 }
 
+static enum lz_err period_field_parse(const struct form_field *field, struct lz_bytes text, int64_t *value, struct lz_fail *fail) {
+    uint32_t period = 0;
+    if (!period_parse(text, &period)) return lz_refuse(fail, LZ_bad_date, "%s“%.*s”不是期别：请写如 2022、2022H1、2022Q2 或 2022-06", field->zh,
+                                                       (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
+    *value = period;
+    return LZ_ok;
+}
+
 enum lz_err form_number_parse(const struct form_field *field, struct lz_bytes typed, int64_t *value, struct lz_fail *fail) {
     char narrow[TYPED_BYTES_MAX];
     struct lz_bytes text = typed.len < sizeof narrow ? lz_bytes_of(narrow, lz_text_narrow(typed, narrow, sizeof narrow)) : typed;
@@ -159,6 +167,7 @@ enum lz_err form_number_parse(const struct form_field *field, struct lz_bytes ty
     case FIELD_CHOICE: return choice_parse(field, text, value, fail);
     case FIELD_UNIT: case FIELD_PLACE: return code_parse(field, text, value, fail);
     case FIELD_FLAG: return flag_parse(field, text, value, fail);
+    case FIELD_PERIOD: return period_field_parse(field, text, value, fail);
     case FIELD_TEXT: case FIELD_TYPE_COUNT: break;
     }
     return LZ_bad_argument;
@@ -176,6 +185,7 @@ bool form_number_valid(const struct form_field *field, int64_t value) {
     case FIELD_PLACE:
         return (value >= 100000 && value <= 999999) || (value >= 100000000 && value <= 999999999) || (value >= 100000000000 && value <= 999999999999);
     case FIELD_FLAG: return value == 0 || value == 1;
+    case FIELD_PERIOD: return value > 0 && value <= UINT32_MAX && period_valid((uint32_t)value);
     case FIELD_TEXT: case FIELD_TYPE_COUNT: break;
     }
     return false;
@@ -193,6 +203,7 @@ void form_number_print(const struct form_field *field, int64_t value, char out[F
     case FIELD_CHOICE: (void)snprintf(out, FORM_PRINT_BYTES, "%s", field->choices[value].name); break;
     case FIELD_UNIT: case FIELD_PLACE: (void)snprintf(out, FORM_PRINT_BYTES, "%" PRId64, value); break;
     case FIELD_FLAG: (void)snprintf(out, FORM_PRINT_BYTES, "%s", value ? "是" : "否"); break;
+    case FIELD_PERIOD: period_print((uint32_t)value, out); break;
     case FIELD_TEXT: case FIELD_TYPE_COUNT: break;
     }
 }

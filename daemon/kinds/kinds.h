@@ -23,12 +23,20 @@ enum field_type {
     FIELD_UNIT,                      /* a division code of six digits */
     FIELD_PLACE,                     /* six to twelve digits: a township, a village */
     FIELD_FLAG,                      /* 是, 否 */
+    FIELD_PERIOD,                    /* a year, half, quarter or month: yyyy00, yyyy31 and 32, yyyy21 to 24, yyyymm */
     FIELD_TYPE_COUNT
 };
 enum field_flag {
     FIELD_NEEDED = 1,
-    FIELD_QUANTITY = 2,              /* a quantity, of which a sum makes sense: shown in lists */
+    FIELD_QUANTITY = 2,              /* added up over units and tiers, and shown in lists */
     FIELD_PERSONAL = 4,              /* of a person: only in kinds that never leave their unit (reach LOCAL) */
+    FIELD_PRESENT = 8,               /* a text: how many entries have it is added up */
+    FIELD_GROUP = 16,                /* a choice, at most one: sums are kept for each of its values too */
+    FIELD_WHEN = 32,                 /* a date or a period, at most one: and for each month, or each period */
+};
+enum state_flag {
+    STATE_ASIDE = 1,                 /* a draft, void, ended: counted by its state only, nothing of it is added up */
+    STATE_BY_ABOVE = 2,              /* only the tier above brings an entry here; at the top its own unit does */
 };
 enum { FORM_FIELDS_MAX = 24, FORM_STATES_MAX = 16, FORM_CHOICES_MAX = 24, FORM_NO_BYTES_MAX = 48, FORM_TEXT_BYTES_MAX = 16384 };
 struct form_word { const char *name, *zh; };     /* a program's word, and people's */
@@ -41,13 +49,18 @@ struct form_field {
 struct form_state {
     const char *name, *zh;
     uint16_t next;                   /* a mask: which states may follow; staying is always allowed */
+    uint8_t flags;
 };
+struct form_value { int64_t number; struct lz_bytes text; };
 struct form_kind {
     const struct form_field *fields;
     const struct form_state *states; /* the first is where an entry begins */
     size_t n_fields, n_states;
+    /* What cannot be right between the fields of one entry, in words, or NULL; given: a mask. May be NULL itself. */
+    const char *(*wrong)(const struct form_value *of, uint32_t given);
 };
-#define FORM(fields, states) { fields, states, sizeof(fields) / sizeof(fields)[0], sizeof(states) / sizeof(states)[0] }
+#define FORM(fields, states) { fields, states, sizeof(fields) / sizeof(fields)[0], sizeof(states) / sizeof(states)[0], NULL }
+#define FORM_WITH(fields, states, wrong) { fields, states, sizeof(fields) / sizeof(fields)[0], sizeof(states) / sizeof(states)[0], wrong }
 #define CHOICES(...) (const struct form_word[]) { __VA_ARGS__, { NULL, NULL } }
 #define TO(state) (uint16_t)(1u << (state))
 
@@ -76,4 +89,22 @@ enum { FORM_PRINT_BYTES = 64 };
 void form_number_print(const struct form_field *field, int64_t value, char out[FORM_PRINT_BYTES]);
 /* Whether a number that came from elsewhere can stand in this field. */
 bool form_number_valid(const struct form_field *field, int64_t value);
+
+/* ---- what is added up ----
+ * The sums of a kind are its fields with FIELD_QUANTITY or FIELD_PRESENT, in their order. */
+enum { FORM_SUMS_MAX = 14 };
+/* The field that the n-th sum adds up; NULL: there are not so many. */
+const struct form_field *form_sum_field(const struct form_kind *form, size_t n);
+/* How much an entry adds to each sum; n: how many there are. */
+size_t form_sums(const struct form_kind *form, const struct form_value *of, uint32_t given, int64_t out[FORM_SUMS_MAX]);
+/* Sums are kept apart by the value of the kind's group field and by the period of its FIELD_WHEN. Each 0: the kind has no such field, or it
+ * is not given; choice: the place of the word + 1. False: the kind has neither field. */
+bool form_group(const struct form_kind *form, const struct form_value *of, uint32_t given, uint32_t *choice, uint32_t *period);
+const struct form_field *form_group_field(const struct form_kind *form);       /* NULL: none */
+/* 2022, 2022-06, 2022Q2, 2022H1; 2022年, 2022年6月, 2022年第二季度, 2022年上半年. */
+bool period_valid(uint32_t period);
+bool period_parse(struct lz_bytes text, uint32_t *period);
+void period_print(uint32_t period, char out[FORM_PRINT_BYTES]);
+/* Whether the one lies within the other, or is it: 202205 in 202221, in 202231 and in 202200. */
+bool period_within(uint32_t period, uint32_t whole);
 #endif

@@ -3,15 +3,15 @@
 
 enum { PLANNED, SET_UP, STAFFED, ENDED };
 static const struct form_state states[] = {
-    [PLANNED] = { "planned", "拟设", TO(SET_UP) },
-    [SET_UP] = { "set_up", "已设立", TO(STAFFED) | TO(ENDED) },
-    [STAFFED] = { "staffed", "人员到位", TO(SET_UP) | TO(ENDED) },
-    [ENDED] = { "ended", "已撤销", 0 },
+    [PLANNED] = { "planned", "拟设", TO(SET_UP), STATE_ASIDE },
+    [SET_UP] = { "set_up", "已设立", TO(STAFFED) | TO(ENDED), 0 },
+    [STAFFED] = { "staffed", "人员到位", TO(SET_UP) | TO(ENDED), 0 },
+    [ENDED] = { "ended", "已撤销", 0, STATE_ASIDE },
 };
 static const struct form_field fields[] = {
     { "name", "名称", FIELD_TEXT, FIELD_NEEDED, NULL },
     { "place", "行政区划", FIELD_PLACE, FIELD_NEEDED, NULL },
-    { "tier", "层级", FIELD_CHOICE, FIELD_NEEDED, CHOICES({ "city", "市级" }, { "county", "县级" }, { "township", "乡镇" }) },
+    { "tier", "层级", FIELD_CHOICE, FIELD_NEEDED | FIELD_GROUP, CHOICES({ "city", "市级" }, { "county", "县级" }, { "township", "乡镇" }) },
     { "setting", "设置方式", FIELD_CHOICE, FIELD_NEEDED, CHOICES({ "own", "单设" }, { "merged", "与林业站合署" }) },
     { "quota", "编制数", FIELD_NUMBER, FIELD_QUANTITY, NULL },
     { "staff", "实有人数", FIELD_NUMBER, FIELD_QUANTITY, NULL },

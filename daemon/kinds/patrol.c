@@ -3,18 +3,18 @@
 
 enum { SUBMITTED, VALID, INVALID, VOIDED };
 static const struct form_state states[] = {
-    [SUBMITTED] = { "submitted", "已提交", TO(VALID) | TO(INVALID) | TO(VOIDED) },
-    [VALID] = { "valid", "有效", TO(VOIDED) },
-    [INVALID] = { "invalid", "无效", TO(VOIDED) },
-    [VOIDED] = { "voided", "已作废", 0 },
+    [SUBMITTED] = { "submitted", "已提交", TO(VALID) | TO(INVALID) | TO(VOIDED), STATE_ASIDE },
+    [VALID] = { "valid", "有效", TO(VOIDED), 0 },
+    [INVALID] = { "invalid", "无效", TO(VOIDED), STATE_ASIDE },
+    [VOIDED] = { "voided", "已作废", 0, STATE_ASIDE },
 };
 static const struct form_field fields[] = {
     { "chief", "林长编号", FIELD_TEXT, FIELD_NEEDED, NULL },
-    { "tier", "林长层级", FIELD_CHOICE, FIELD_NEEDED,
+    { "tier", "林长层级", FIELD_CHOICE, FIELD_NEEDED | FIELD_GROUP,
       CHOICES({ "province", "省级" }, { "city", "市级" }, { "county", "县级" }, { "township", "乡级" },
               { "village", "村级" }, { "ranger", "护林员" }) },
     { "area", "巡护区域", FIELD_TEXT, 0, NULL },
-    { "day", "巡林日期", FIELD_DATE, FIELD_NEEDED, NULL },
+    { "day", "巡林日期", FIELD_DATE, FIELD_NEEDED | FIELD_WHEN, NULL },
     { "begin", "开始时间", FIELD_TIME, 0, NULL },
     { "end", "结束时间", FIELD_TIME, 0, NULL },
     { "length", "里程", FIELD_LENGTH, FIELD_QUANTITY, NULL },

@@ -3,15 +3,15 @@
 
 enum { EMPLOYED, LEFT };
 static const struct form_state states[] = {
-    [EMPLOYED] = { "employed", "在岗", TO(LEFT) },
-    [LEFT] = { "left", "已离岗", TO(EMPLOYED) },
+    [EMPLOYED] = { "employed", "在岗", TO(LEFT), 0 },
+    [LEFT] = { "left", "已离岗", TO(EMPLOYED), STATE_ASIDE },
 };
 static const struct form_field fields[] = {
     { "name", "姓名", FIELD_TEXT, FIELD_NEEDED | FIELD_PERSONAL, NULL },
     { "phone", "电话", FIELD_TEXT, FIELD_PERSONAL, NULL },
     { "grid", "网格", FIELD_TEXT, 0, NULL },
     { "contract_until", "合同到期", FIELD_DATE, 0, NULL },
-    { "paid_by", "工资来源", FIELD_CHOICE, 0,
+    { "paid_by", "工资来源", FIELD_CHOICE, FIELD_GROUP,
       CHOICES({ "central", "中央" }, { "province", "省级" }, { "city", "市级" }, { "county", "县级" },
               { "other", "其他" }) },
     { "wage", "年工资", FIELD_MONEY, FIELD_QUANTITY, NULL },

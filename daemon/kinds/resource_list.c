@@ -3,13 +3,13 @@
 
 enum { DRAFT, SUBMITTED, RETURNED, ACCEPTED };
 static const struct form_state states[] = {
-    [DRAFT] = { "draft", "草稿", TO(SUBMITTED) },
-    [SUBMITTED] = { "submitted", "已报送", TO(ACCEPTED) | TO(RETURNED) },
-    [RETURNED] = { "returned", "已退回", TO(SUBMITTED) },
-    [ACCEPTED] = { "accepted", "已认定", TO(SUBMITTED) },
+    [DRAFT] = { "draft", "草稿", TO(SUBMITTED), STATE_ASIDE },
+    [SUBMITTED] = { "submitted", "已报送", TO(ACCEPTED) | TO(RETURNED), STATE_ASIDE },
+    [RETURNED] = { "returned", "已退回", TO(SUBMITTED), STATE_ASIDE | STATE_BY_ABOVE },
+    [ACCEPTED] = { "accepted", "已认定", TO(SUBMITTED), STATE_BY_ABOVE },
 };
 static const struct form_field fields[] = {
-    { "year", "年度", FIELD_NUMBER, FIELD_NEEDED, NULL },
+    { "year", "年度", FIELD_PERIOD, FIELD_NEEDED | FIELD_WHEN, NULL },
     { "unit", "单位", FIELD_UNIT, FIELD_NEEDED, NULL },
     { "forest", "森林面积", FIELD_AREA, FIELD_QUANTITY, NULL },
     { "forest_land", "林地面积", FIELD_AREA, FIELD_QUANTITY, NULL },

@@ -3,13 +3,13 @@
 
 enum { DRAFT, IN_FORCE, REPEALED };
 static const struct form_state states[] = {
-    [DRAFT] = { "draft", "起草中", TO(IN_FORCE) },
-    [IN_FORCE] = { "in_force", "现行", TO(REPEALED) },
-    [REPEALED] = { "repealed", "已废止", 0 },
+    [DRAFT] = { "draft", "起草中", TO(IN_FORCE), STATE_ASIDE },
+    [IN_FORCE] = { "in_force", "现行", TO(REPEALED), 0 },
+    [REPEALED] = { "repealed", "已废止", 0, STATE_ASIDE },
 };
 static const struct form_field fields[] = {
     { "title", "名称", FIELD_TEXT, FIELD_NEEDED, NULL },
-    { "use", "类别", FIELD_CHOICE, FIELD_NEEDED,
+    { "use", "类别", FIELD_CHOICE, FIELD_NEEDED | FIELD_GROUP,
       CHOICES({ "meeting", "林长会议制度" }, { "disclosure", "信息公开制度" },
               { "collaboration", "部门协作制度" }, { "inspection", "督查制度" }, { "assessment", "考核制度" },
               { "patrol", "巡林制度" }, { "other", "其他" }) },

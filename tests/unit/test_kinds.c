@@ -44,12 +44,26 @@ Test(tables, are_in_order) {
             const struct form_field *f = &form->fields[k];
             cr_assert_eq(form_field_find(form, str(f->name)), k, "%s: two fields are called %s", messages[i].name, f->name);
             cr_assert_eq(form_field_find(form, str(f->zh)), k, "%s: two fields are called %s", messages[i].name, f->zh);
-            bool stays = kind_row(messages[i].kind)->reach == REACH_LOCAL, adds = f->type != FIELD_TEXT && f->type != FIELD_PERCENT && f->type != FIELD_DATE;
+            bool stays = kind_row(messages[i].kind)->reach == REACH_LOCAL;
+            bool adds = f->type != FIELD_TEXT && f->type != FIELD_PERCENT && f->type != FIELD_DATE && f->type != FIELD_PERIOD;
             cr_assert(!(f->flags & FIELD_PERSONAL) || stays, "%s.%s would leave its unit", messages[i].name, f->name);
             cr_assert_eq(f->type == FIELD_CHOICE, f->choices != NULL, "%s.%s", messages[i].name, f->name);
             cr_assert(!(f->flags & FIELD_QUANTITY) || adds, "%s.%s", messages[i].name, f->name);
         }
         cr_assert_eq(form_field_find(form, str("no such field")), form->n_fields);
+        size_t groups = 0, whens = 0, sums = 0;
+        for (size_t k = 0; k < form->n_fields; k++) {
+            const struct form_field *f = &form->fields[k];
+            groups += (f->flags & FIELD_GROUP) != 0;
+            whens += (f->flags & FIELD_WHEN) != 0;
+            sums += (f->flags & (FIELD_QUANTITY | FIELD_PRESENT)) != 0;
+            cr_assert(!(f->flags & FIELD_GROUP) || f->type == FIELD_CHOICE, "%s.%s", messages[i].name, f->name);
+            cr_assert(!(f->flags & FIELD_WHEN) || f->type == FIELD_DATE || f->type == FIELD_PERIOD, "%s.%s", messages[i].name, f->name);
+            cr_assert(!(f->flags & FIELD_PRESENT) || f->type == FIELD_TEXT, "%s.%s", messages[i].name, f->name);
+        }
+        cr_assert(groups <= 1 && whens <= 1 && sums <= FORM_SUMS_MAX, "%s", messages[i].name);
+        cr_assert(sums == 0 || form_sum_field(form, sums - 1));
+        cr_assert_null(form_sum_field(form, sums));
         for (size_t k = 0; k < form->n_states; k++) {
             uint8_t state = 99;
             cr_assert(form_state_find(form, str(form->states[k].name), &state) && state == k);
@@ -75,6 +89,76 @@ static void refused(enum field_type type, const char *text) {
     fail.text[0] = 0;
     cr_assert_neq(form_number_parse(&field, str(text), &value, &fail), LZ_ok, "%s", text);
     cr_assert(fail.text[0], "%s", text);
+}
+
+Test(typed, periods) {
+    static const struct { const char *text, *again; uint32_t period; } good[] = {
+        { "2022", "2022", 202200 }, { "2022年", "2022", 202200 }, { "2022年度", "2022", 202200 }, { "2022H1", "2022H1", 202231 },
+        { "2022年下半年", "2022H2", 202232 },
+        { "2022Q2", "2022Q2", 202222 }, { "2022年第四季度", "2022Q4", 202224 }, { "2022-06", "2022-06", 202206 }, { "2022-6", "2022-06", 202206 },
+        { "2022年6月", "2022-06", 202206 }, { "2022年12月份", "2022-12", 202212 },
+    };
+    for (size_t i = 0; i < LZ_COUNT(good); i++) {
+        uint32_t period = 0, again = 0;
+        char text[FORM_PRINT_BYTES];
+        cr_assert(period_parse(str(good[i].text), &period) && period == good[i].period, "%s: %u", good[i].text, period);
+        period_print(period, text);
+        cr_assert_str_eq(text, good[i].again);
+        cr_assert(period_parse(str(text), &again) && again == period);
+    }
+    static const char *const bad[] = { "", "202", "20222", "2022-13", "2022-0", "2022-", "2022Q5", "2022Q0", "2022H3", "1900", "2022-06-01", "2022 ",
+                                       "二〇二二", "2022年6" "月7" };
+    for (size_t i = 0; i < LZ_COUNT(bad); i++) refused(FIELD_PERIOD, bad[i]);
+    cr_assert_eq(typed(FIELD_PERIOD, "2022Q3"), 202223);
+    static const uint32_t invalid[] = { 0, 202213, 202220, 202225, 202230, 202233, 202299, 194800, 220000, UINT32_MAX };
+    for (size_t i = 0; i < LZ_COUNT(invalid); i++) cr_assert_not(period_valid(invalid[i]), "%u", invalid[i]);
+}
+
+Test(typed, what_lies_within_a_period) {
+    static const struct { uint32_t period, whole; bool within; } of[] = {
+        { 202205, 202200, true }, { 202205, 202222, true }, { 202205, 202231, true }, { 202205, 202205, true }, { 202205, 202206, false },
+        { 202205, 202221, false }, { 202205, 202232, false }, { 202205, 202300, false }, { 202222, 202231, true }, { 202223, 202231, false },
+        { 202223, 202232, true }, { 202231, 202200, true }, { 202200, 202231, false }, { 202231, 202222, false }, { 202212, 202224, true },
+        { 202201, 202221, true }, { 202204, 202221, false },
+    };
+    for (size_t i = 0; i < LZ_COUNT(of); i++) cr_assert_eq(period_within(of[i].period, of[i].whole), of[i].within, "%u in %u", of[i].period, of[i].whole);
+}
+
+Test(tables, what_an_entry_adds) {
+    static const struct form_field fields[] = {
+        { "name", "名称", FIELD_TEXT, FIELD_NEEDED, NULL }, { "tier", "层级", FIELD_CHOICE, FIELD_GROUP, three },
+        { "day", "日期", FIELD_DATE, FIELD_WHEN, NULL }, { "land", "面积", FIELD_AREA, FIELD_QUANTITY, NULL },
+        { "keeper", "管护员", FIELD_TEXT, FIELD_PRESENT, NULL }, { "done", "完成", FIELD_FLAG, FIELD_QUANTITY, NULL },
+    };
+    static const struct form_state states[] = { { "in", "在", 0, 0 } };
+    static const struct form_kind form = FORM(fields, states);
+    struct form_value of[] = { { 0, { 0 } }, { 1, { 0 } }, { 20220630, { 0 } }, { 700, { 0 } }, { 0, str("张三") }, { 1, { 0 } } };
+    int64_t sums[FORM_SUMS_MAX];
+    uint32_t choice = 9, period = 9;
+    cr_assert_eq(form_sums(&form, of, 63, sums), 3);
+    cr_assert(sums[0] == 700 && sums[1] == 1 && sums[2] == 1);
+    cr_assert(form_group(&form, of, 63, &choice, &period) && choice == 2 && period == 202206);
+    cr_assert_eq(form_sums(&form, of, 1 | 8, sums), 3);
+    cr_assert(sums[0] == 700 && sums[1] == 0 && sums[2] == 0);
+    cr_assert(form_group(&form, of, 1, &choice, &period) && choice == 0 && period == 0);
+    cr_assert_str_eq(form_group_field(&form)->name, "tier");
+}
+
+/* An indicator is measured quantities: what is a share needs both of its areas. */
+Test(tables, an_indicator_must_be_measured) {
+    const struct form_kind *form = kind_form(kind_by_name("indicator")->number);
+    struct form_value of[FORM_FIELDS_MAX] = { { 0, { 0 } } };
+    size_t part = form_field_find(form, str("part")), whole = form_field_find(form, str("whole")), stock = form_field_find(form, str("stock"));
+    cr_assert_not_null(form->wrong(of, 1), "a share without its areas");
+    of[part].number = 3;
+    of[whole].number = 2;
+    cr_assert_not_null(form->wrong(of, 1u | 1u << part));
+    cr_assert_not_null(form->wrong(of, 1u | 1u << part | 1u << whole), "more than there is");
+    of[whole].number = 3;
+    cr_assert_null(form->wrong(of, 1u | 1u << part | 1u << whole));
+    of[0].number = 1;                                   /* forest_stock */
+    cr_assert_not_null(form->wrong(of, 1u | 1u << part | 1u << whole));
+    cr_assert_null(form->wrong(of, 1u | 1u << stock));
 }
 
 Test(typed, measures) {
@@ -140,7 +224,7 @@ static void close_arena(void) { arena_destroy(&arena); }
 TestSuite(bytes, .init = open_arena, .fini = close_arena);
 
 static int64_t some(const struct form_field *field) {
-    static const int64_t tries[] = { 1, 20220630, 410802 };
+    static const int64_t tries[] = { 1, 20220630, 410802, 202206 };
     for (size_t i = 0; i < LZ_COUNT(tries); i++) if (form_number_valid(field, tries[i])) return tries[i];
     return 0;
 }
