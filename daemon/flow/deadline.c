@@ -177,6 +177,8 @@ void due_run(struct flow *f) {
             if (c && c->now.judge_ms == time) { c->judge_before = 0; c->now.judge_ms = 0; c->dirty = c->judge = true; }
         } else if (what == DUE_ROLLUP) {
             rollup_send(f, (uint16_t)unit, subject);
+        } else if (what == DUE_ENTRY) {
+            entry_due(f, subject);
         }
         key = (struct key){ 0 };
     }

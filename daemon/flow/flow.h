@@ -140,6 +140,10 @@ bool flow_next_entry(struct flow *flow, uint32_t kind, uint32_t unit, uint32_t d
 /* The next version of an entry behind *at, oldest first. */
 bool flow_next_version(struct flow *flow, uint32_t kind, uint32_t unit, struct lz_bytes no, struct key *at, struct record *record);
 
+/* Sums of a form's kind under one heading, as the subject of flow_rollup: a choice (its place + 1; 0: none) and a period (0: none). */
+struct rec_id sums_subject(uint32_t kind, uint32_t choice, uint32_t period);
+bool sums_subject_parse(struct rec_id subject, uint32_t *choice, uint32_t *period);     /* false: it is no such heading */
+
 /* ---- reading ---- */
 bool flow_standing(struct flow *flow, struct rec_id subject, uint32_t unit, struct standing *standing);
 bool flow_record(struct flow *flow, struct rec_id id, struct record *record);     /* decoded into the turn's arena */

@@ -56,7 +56,7 @@ struct flow {
     struct route route;
     uint32_t involved[SUBJECT_MOVES_MAX + 1];
 };
-enum due_what { DUE_JUDGE = 1, DUE_ROLLUP = 2 };
+enum due_what { DUE_JUDGE = 1, DUE_ROLLUP = 2, DUE_ENTRY = 3 };
 extern const struct lz_bytes flow_daemon_author;
 
 /* standing.c */
@@ -97,6 +97,18 @@ uint32_t move_stands_for(const struct record *move);     /* the unit whose stand
 struct key key_of_version(const struct record *r);
 /* What can be wrong with a version that a clerk gives; fills in its number and its day. */
 enum lz_err form_check(struct flow *f, struct record *draft, struct lz_fail *fail);
+
+/* The last version of the entry (a version's key, cut to VERSION_ENTRY_BYTES) at or before the day; 0: of all. */
+bool version_at(struct flow *f, const struct key *entry, uint32_t day, struct key *at);
+/* ---- entry.c ---- */
+/* An own entry changed, or its day has come: the version that holds today takes the place in the sums of the one that was there. */
+void entry_settle(struct flow *f, uint32_t kind, struct lz_bytes no);
+void entry_due(struct flow *f, struct rec_id version);
+/* The next own entry behind *at; at: zero to begin. */
+bool entry_next(struct flow *f, struct key *at, struct key *entry);
+void entry_settle_key(struct flow *f, const struct key *entry);
+/* Whether what stands in the sums is a version as it holds, and the next one is awaited; what it adds, as the records say. */
+bool entry_is_settled(struct flow *f, const struct key *entry, struct counters *adds, struct rec_id *group, bool *grouped);
 
 bool progress_counts(const struct record *progress);     /* in the standing of its subject and origin */
 void reroutes_run(struct flow *f);

@@ -23,7 +23,7 @@ static struct key entry_key(uint32_t kind, uint32_t unit, struct lz_bytes no) {
 }
 
 /* The last version of the entry that `entry` begins with, at or before the day. */
-static bool version_at(struct flow *f, const struct key *entry, uint32_t day, struct key *at) {
+bool version_at(struct flow *f, const struct key *entry, uint32_t day, struct key *at) {
     struct key from = *entry;
     from.len = VERSION_BYTES;
     lz_put32(from.b + VERSION_ENTRY_BYTES, day ? day : UINT32_MAX);

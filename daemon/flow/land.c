@@ -241,6 +241,7 @@ static void on_progress(struct flow *f, const struct record *r) {
 }
 
 static void take_effect(struct flow *f, const struct record *r) {
+    if (kind_form(r->kind) && r->origin == f->o.unit) entry_settle(f, r->kind, r->of.form.no);
     switch ((enum kind)r->kind) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin: on_directive(f, r); break;
     case KIND_move: on_move(f, r); break;

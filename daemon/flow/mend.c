@@ -139,6 +139,19 @@ static void sums_to_zero(struct flow *f) {
     }
 }
 
+static void entries_again(struct flow *f, size_t mark) {
+    struct key at = { 0 }, entry;
+    clear(f, TABLE_entry);
+    while (entry_next(f, &at, &entry)) {
+        if (!flow_has_room(f)) {
+            cache_flush(f);
+            flow_forget(f);
+            arena_rewind(f->arena, mark);
+        }
+        entry_settle_key(f, &entry);
+    }
+}
+
 static void sums_again(struct flow *f) {
     static const struct counters none;
     struct rec_id whole = { 0 };
@@ -161,6 +174,7 @@ static void sums_again(struct flow *f) {
         if (s.machine == MACHINE_HANDLING) rollup_add(f, subject.kind, subject, &part, &none);
         rollup_add(f, subject.kind, whole, &part, &none);
     }
+    entries_again(f, mark);
     for (size_t i = 0; i < f->o.roster->n_children; i++) flow_child_part(f, f->o.roster->children[i].code, true);
     cache_flush(f);
 }
@@ -181,6 +195,8 @@ static void due_again(struct flow *f) {
         }
         if (s.judge_ms) due_put(f, s.judge_ms, DUE_JUDGE, subject, unit);
     }
+    struct key at = { 0 }, entry;
+    while (entry_next(f, &at, &entry)) entry_settle_key(f, &entry);          /* nothing changes, but the next versions are awaited again */
     for (key = (struct key){ 0 }; f->o.parent && store_seek(f->o.store, TABLE_rollup, &key, &v); key = key_after(key))
         if (lz_get32(key.b + 2 + REC_ID_BYTES) == 0) due_put(f, f->now.wall_ms, DUE_ROLLUP, rec_id_get(key.b + 2), lz_get16(key.b));
 }

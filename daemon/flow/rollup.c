@@ -82,7 +82,7 @@ struct cached_rollup *rollup_of(struct flow *f, uint16_t kind, struct rec_id sub
     r->unit = unit;
     struct lz_bytes v;
     r->there = store_get(f->o.store, TABLE_rollup, key, &v) && rollup_parse(v, unit == 0, r);
-    if (unit == 0 && r->label_len == 0 && !rec_id_none(subject)) {      /* its subject may have come after the first of its sums */
+    if (unit == 0 && r->label_len == 0 && kind_is_directive(subject.kind)) {      /* its subject may have come after the first of its sums */
         struct record s;
         if (flow_record(f, subject, &s) && kind_is_directive(s.kind))
             label_put(r, s.of.directive.title, s.of.directive.number, s.of.directive.item, s.of.directive.due_ms);

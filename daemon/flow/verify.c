@@ -135,6 +135,35 @@ static void check_versions(struct checker *c) {
     }
 }
 
+/* An own entry is in the sums with the version that holds, and the version after it is awaited. */
+static void check_entries(struct checker *c) {
+    struct key at = { 0 }, entry;
+    struct lz_bytes v, any;
+    struct rec_id whole = { 0 };
+    while (entry_next(c->f, &at, &entry)) {
+        struct counters adds;
+        struct rec_id group;
+        bool grouped;
+        uint16_t kind = lz_get16(entry.b);
+        size_t mark = arena_used(c->f->arena);
+        bool settled = entry_is_settled(c->f, &entry, &adds, &group, &grouped);
+        arena_rewind(c->f->arena, mark);
+        if (!settled) differ(c, "%s有一项计入汇总的不是当天有效的版本", kind_row(kind) ? kind_row(kind)->zh : "?");
+        struct tally *of_kind = tally_of(c, c->own, key_rollup(kind, whole, c->f->o.unit));
+        for (size_t i = 0; i < COUNTER_COUNT; i++) of_kind->sum.of[i] += adds.of[i];
+        if (!grouped) continue;
+        struct tally *of_group = tally_of(c, c->own, key_rollup(kind, group, c->f->o.unit));
+        for (size_t i = 0; i < COUNTER_COUNT; i++) of_group->sum.of[i] += adds.of[i];
+    }
+    for (at = (struct key){ 0 }; store_seek(c->f->o.store, TABLE_entry, &at, &v); at = key_after(at)) {
+        entry = at;
+        bool fits = at.len == VERSION_ENTRY_BYTES && v.len == VERSION_BYTES - VERSION_ENTRY_BYTES && lz_get32(at.b + 2) == c->f->o.unit;
+        if (fits) memcpy(entry.b + VERSION_ENTRY_BYTES, v.data, v.len);
+        entry.len = VERSION_BYTES;
+        if (!fits || !store_get(c->f->o.store, TABLE_version, entry, &any)) differ(c, "有一项计入汇总的版本不在项目目录里");
+    }
+}
+
 static bool same_standing(const struct standing *a, const struct standing *b) {
     return a->machine == b->machine && a->state == b->state && a->owner == b->owner && a->handler == b->handler && a->since_ms == b->since_ms &&
            a->delivered_ms == b->delivered_ms && a->signed_ms == b->signed_ms && a->reported_ms == b->reported_ms && a->closed_ms == b->closed_ms &&
@@ -220,6 +249,7 @@ static void check_rollups(struct checker *c) {
         if (unit == c->f->o.unit) {
             struct tally *t = tally_of(c, c->own, key_rollup(kind, subject, unit));
             truth = t->sum;
+            if (kind_form(kind)) truth.of[COUNTER_reporting] = truth.of[COUNTER_records] > 0;
             t->seen = true;
         } else truth = sent_by(c, unit, kind, subject);
         if (memcmp(&truth, &row->sum, sizeof truth) != 0)
@@ -237,7 +267,8 @@ void flow_verify(struct flow *f, struct verify *out) {
     memset(out, 0, sizeof *out);
     struct store_counts counts;
     store_count(f->o.store, &counts);
-    struct checker c = { .f = f, .out = out, .n_slots = 2 * (counts.entries[TABLE_standing] + counts.entries[TABLE_rollup]) + 1024 };
+    struct checker c = { .f = f, .out = out };
+    c.n_slots = 2 * (counts.entries[TABLE_standing] + counts.entries[TABLE_rollup] + counts.entries[TABLE_entry]) + 1024;
     /* its own memory: a store holds more standings than a turn may touch */
     struct arena *own = arena_create(c.n_slots * 2 * sizeof(struct tally) + (1 << 20));
     c.progress = arena_alloc(own, c.n_slots * sizeof *c.progress);
@@ -247,6 +278,7 @@ void flow_verify(struct flow *f, struct verify *out) {
     check_feeds(&c);
     check_versions(&c);
     check_standings(&c);
+    check_entries(&c);
     check_rollups(&c);
     arena_destroy(&own);
     if (store_rot(f->o.store)) differ(&c, "有 %llu 个值的校验和不对", (unsigned long long)store_rot(f->o.store));

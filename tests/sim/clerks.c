@@ -182,15 +182,18 @@ static void emergency(struct world *w, struct node *n) {
     if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
 }
 
-/* A version of one of two offices, from a day of this year or the last. Its values outlive the command, which may be given again. */
-#define OFFICE(name, quota) \
-    { { 0, { (const uint8_t *)(name), sizeof(name) - 1 } }, { 410802, { NULL, 0 } }, [4] = { quota, { NULL, 0 } }, [FORM_FIELDS_MAX - 1] = { 0, { NULL, 0 } } }
+/* A version of one of two offices, from a day of long ago: no clock jumps before it. Its values outlive the command, which may be given again. */
+#define OFFICE(name, tier, quota) \
+    { { 0, { (const uint8_t *)(name), sizeof(name) - 1 } }, { 410802, { NULL, 0 } }, { tier, { NULL, 0 } }, [4] = { quota, { NULL, 0 } }, \
+      [FORM_FIELDS_MAX - 1] = { 0, { NULL, 0 } } }
 static void office(struct world *w, struct node *n, uint64_t die) {
-    static const struct form_value offices[][FORM_FIELDS_MAX] = { OFFICE("张三的林长办", 1), OFFICE("李四的林长办", 2), OFFICE("王五的林长办", 3) };
+    static const struct form_value offices[][FORM_FIELDS_MAX] = { OFFICE("张三的林长办", 0, 1), OFFICE("李四的林长办", 1, 2),
+                                                               OFFICE("王五的林长办", 2, 3) };
     struct record d = { .kind = kind_by_name("office")->number };
     struct rec_id id;
-    d.of.form = (struct form){ .no = lz_bytes_str(roll(&die, 2) ? "a" : "b"), .valid_from = 20210101 + 10000 * (uint32_t)roll(&die, 2),
-                               .given = 1 | 2 | 4 | 8 | 16, .state = 1, .of = (struct form_value *)(uintptr_t)offices[roll(&die, LZ_COUNT(offices))] };
+    d.of.form = (struct form){ .no = lz_bytes_str(roll(&die, 2) ? "a" : "b"), .valid_from = 20110101 + 10000 * (uint32_t)roll(&die, 2),
+                               .given = 1 | 2 | 4 | 8 | 16, .state = (uint8_t)roll(&die, 3),
+                               .of = (struct form_value *)(uintptr_t)offices[roll(&die, LZ_COUNT(offices))] };
     if (program_knows(n->program, d.kind)) node_submit(w, n, &d, &id);
 }
 

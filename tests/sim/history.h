@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HISTORY_ID = 18, HISTORY_REQUEST = 16, HISTORY_COUNTERS = 27, HISTORY_UNITS = 256, HISTORY_TARGETS = 64, HISTORY_FINDINGS = 40 };
+enum { HISTORY_ID = 18, HISTORY_REQUEST = 16, HISTORY_COUNTERS = 41, HISTORY_UNITS = 256, HISTORY_TARGETS = 64, HISTORY_FINDINGS = 40 };
 struct history;
 struct history_text { const void *data; size_t len; };
 
@@ -46,12 +46,12 @@ struct history_ask {                 /* as the clerk gave it; what a kind does n
     uint8_t request[HISTORY_REQUEST];
     uint32_t kind;
     uint8_t subject[HISTORY_ID];     /* of a move or a progress */
-    uint32_t move, move_unit, to_unit;
+    uint32_t move, move_unit, to_unit;                /* of an office: its state and its tier */
     uint32_t targets[HISTORY_TARGETS];
     size_t n_targets;
     bool all;
     struct history_text key, text, number;         /* text: title, reason or name */
-    uint32_t as_of;
+    uint32_t as_of;                  /* of an office: the day from which it holds; numerator: its posts */
     int64_t numerator, denominator;
 };
 size_t history_asked(struct history *h, const struct history_ask *ask);      /* names the ask */

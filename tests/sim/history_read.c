@@ -73,6 +73,15 @@ static void read_progress(struct entry *e, const struct field *f) {
     if (f->number == 4) e->text = f->bytes;
 }
 
+/* An office: its number, the day from which this holds, its state, its tier and how many posts it has. */
+static void read_office(struct entry *e, const struct field *f) {
+    if (f->number == 1) e->number = f->bytes;
+    if (f->number == 2) e->as_of = (uint32_t)zigzag(f->value);
+    if (f->number == 3) e->move = (uint32_t)zigzag(f->value);
+    if (f->number == 6) e->unit = (uint32_t)zigzag(f->value);
+    if (f->number == 8) e->numerator = zigzag(f->value);
+}
+
 /* The payloads' field that carries the words that a clerk gave: title, reason or name. */
 static uint32_t text_field(uint32_t payload) {
     switch (payload) {
@@ -91,6 +100,7 @@ static bool read_payload(struct entry *e, struct slice bytes) {
     while (next(&r, &f)) {
         if (e->payload == 33 && !read_move(e, &f)) return false;
         if (e->payload == 34) read_progress(e, &f);
+        if (e->payload == 39) read_office(e, &f);
         if (f.number == text_field(e->payload)) e->text = f.bytes;
         if (e->payload == 32 && f.number == 1) e->number = f.bytes;
         if (e->payload == 32 && f.number == 10) e->due_ms = f.value;

@@ -197,6 +197,7 @@ static const char *differs(const struct history *h, const struct entry *e, const
     }
     if (n != 0) return "recipients";
     if (e->kind == PROGRESS && (e->as_of != a->as_of || e->numerator != a->numerator || e->denominator != a->denominator)) return "figures";
+    if (e->kind == OFFICE && (e->as_of != a->as_of || e->move != a->move || e->unit != a->move_unit || e->numerator != a->numerator)) return "figures";
     if (e->kind != MOVE) return NULL;
     if (e->move != a->move) return "move";
     if (e->move == ASSIGN && e->to_unit != a->to_unit) return "whom it is assigned to";
@@ -588,6 +589,59 @@ static void add_one(struct history *h, const struct entry *e, int32_t u, struct 
     add(h, kind, u, part);
 }
 
+/* ---- offices: "a register in dated versions; the tier above sees set up of planned, posts" ---- */
+
+enum { OFFICE_PLANNED = 0, OFFICE_ENDED = 3, OFFICE_TIERS = 3, ALL = 16, REPORTING = 23, COUNTED = 26, POSTS = 27 };
+
+/* Of an office the version with the latest day holds, then the one written last. All days are past in these worlds. */
+static bool holds_after(const struct entry *a, const struct entry *b) {
+    if (a->as_of != b->as_of) return a->as_of > b->as_of;
+    return a->stamp != b->stamp ? a->stamp > b->stamp : a->epoch > b->epoch;
+}
+
+static bool is_latest(const struct history *h, const struct entry *e, int32_t unit) {
+    for (size_t i = 0; i < h->n_entries; i++) {
+        const struct entry *o = &h->entries[i];
+        if (o == e || o->kind != OFFICE || o->origin != e->origin || !o->bytes || o->broken || !set_has(&o->at, (size_t)unit)) continue;
+        if (o->number.len == e->number.len && memcmp(o->number.data, e->number.data, e->number.len) == 0 && holds_after(o, e)) return false;
+    }
+    return true;
+}
+
+static void add_office(const struct entry *e, int64_t part[HISTORY_COUNTERS]) {
+    part[ALL]++;
+    part[e->move < ALL ? e->move : 0]++;
+    if (e->move == OFFICE_PLANNED || e->move == OFFICE_ENDED) return;
+    part[COUNTED]++;
+    part[REPORTING] = 1;
+    part[POSTS] += e->numerator;
+}
+
+static void judge_offices(struct history *h) {
+    static const struct totals zero;
+    static struct totals kind, tiers[OFFICE_TIERS];      /* large */
+    memcpy(&kind, &zero, sizeof kind);
+    for (size_t t = 0; t < OFFICE_TIERS; t++) memcpy(&tiers[t], &zero, sizeof kind);
+    for (size_t u = 0; u < h->n_units; u++) {
+        int64_t own[HISTORY_COUNTERS] = { 0 }, by_tier[OFFICE_TIERS][HISTORY_COUNTERS] = { { 0 } };
+        for (size_t i = 0; i < h->n_entries; i++) {
+            const struct entry *e = &h->entries[i];
+            if (e->kind != OFFICE || e->origin != h->units[u].code || !e->bytes || e->broken || !set_has(&e->at, u)) continue;
+            if (e->unit >= OFFICE_TIERS || !is_latest(h, e, (int32_t)u)) continue;
+            add_office(e, own);
+            add_office(e, by_tier[e->unit]);
+        }
+        add(h, &kind, (int32_t)u, own);
+        for (size_t t = 0; t < OFFICE_TIERS; t++) add(h, &tiers[t], (int32_t)u, by_tier[t]);
+    }
+    judge_totals(h, &kind, h->kind_sums[OFFICE], "office");
+    for (size_t t = 0; t < OFFICE_TIERS; t++) {
+        const uint8_t heading[HISTORY_ID] = { 0, 0, 0, 1, 0, OFFICE, 0, 0, 0, (uint8_t)(t + 1) };
+        int32_t of = entry_of(h, heading);
+        judge_totals(h, &tiers[t], of == NONE ? NONE : h->entries[of].sums, "office of one tier");
+    }
+}
+
 void judge_sums(struct history *h) {
     static const struct totals zero;
     struct totals one, kind;
@@ -610,6 +664,7 @@ void judge_sums(struct history *h) {
         }
         judge_totals(h, &kind, h->kind_sums[laws[k].kind], laws[k].name);
     }
+    judge_offices(h);
 }
 
 /* ---- how far one follows another ----------------------------------------------------------------------------------------------------------- */

@@ -11,7 +11,8 @@
 
 struct taken { struct key key; uint8_t *value; size_t len; };
 struct rows { struct taken *of; size_t n, max; };
-static const enum table derived[] = { TABLE_standing, TABLE_subject, TABLE_rollup, TABLE_version, TABLE_number, TABLE_feed, TABLE_tip, TABLE_ask };
+static const enum table derived[] = { TABLE_standing, TABLE_subject, TABLE_rollup, TABLE_version, TABLE_entry, TABLE_number, TABLE_feed, TABLE_tip,
+                                      TABLE_ask };
 
 static void take_rows(struct node *n, enum table table, struct rows *rows) {
     struct key key = { 0 };

@@ -64,6 +64,13 @@ size_t witness_asked(struct world *w, const struct node *n, const struct record 
         a.numerator = d->of.progress.numerator;
         a.denominator = d->of.progress.denominator;
     }
+    if (kind_form(d->kind)) {                            /* an office: clerks write no other form */
+        a.number = text_of(d->of.form.no);
+        a.as_of = d->of.form.valid_from;
+        a.move = d->of.form.state;
+        a.move_unit = (uint32_t)d->of.form.of[2].number;
+        a.numerator = d->of.form.of[4].number;
+    }
     return history_asked(w->history, &a);
 }
 
