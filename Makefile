@@ -73,8 +73,8 @@ include $(sort $(wildcard tests/*/rules.mk))
 
 .PHONY: quick test
 quick: bootstrap ## seconds: unit tests, lint, a few seeds
-	@$(MAKE) --no-print-directory $(PROGS) $(UNIT_BINS) $(BUILD)/sim
-	@BUILD=$(BUILD) tests/run unit lint sim-quick
+	@$(MAKE) --no-print-directory $(PROGS) $(UNIT_BINS) $(BUILD)/sim $(WORDS)
+	@BUILD=$(BUILD) tests/run unit lint words sim-quick
 
 test: bootstrap ## everything; ends with "N passed, N failed"
 	@$(MAKE) --no-print-directory -j2 $(PROGS) $(TEST_PROGS)
@@ -90,5 +90,6 @@ PREFIX ?= /usr/local
 install: $(PROGS) ## install the two programs, the data and the samples [PREFIX=/usr/local] [DESTDIR=]
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/linzhangd
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/linzhangctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/locale/en/LC_MESSAGES $(CATALOG)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/linzhang/data deploy/data/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/linzhang/examples deploy/examples/*

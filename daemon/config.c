@@ -126,7 +126,7 @@ static enum lz_err put(struct reader *r, const struct setting *s, const char *va
 
 static int on_value(void *user, const char *section, const char *key, const char *value) {
     struct reader *r = user;
-    struct lz_fail why = { 0 };
+    struct lz_fail why = { .lang = r->fail->lang };
     if (!lz_text_valid(lz_bytes_str(value))) {
         lz_refuse(r->fail, LZ_bad_config, "%s 第 %d 行：不是有效的 UTF-8 文字", r->path, r->line);
         return 0;
@@ -137,7 +137,8 @@ static int on_value(void *user, const char *section, const char *key, const char
         if (r->given[i]) { lz_refuse(r->fail, LZ_bad_config, "%s 第 %d 行：[%s] %s 出现了两次", r->path, r->line, section, key); return 0; }
         r->given[i] = true;
         if (put(r, s, value, &why) == LZ_ok) return 1;
-        lz_refuse(r->fail, LZ_bad_config, "%s 第 %d 行：[%s] %s（%s）的值“%.60s”不对，%s", r->path, r->line, section, key, s->zh, value, why.text);
+        lz_refuse(r->fail, LZ_bad_config, "%s 第 %d 行：[%s] %s（%s）的值“%.60s”不对，%s", r->path, r->line, section, key, lz_said_field(r->fail, s->zh), value,
+                  why.text);
         return 0;
     }
     lz_refuse(r->fail, LZ_bad_config, "%s 第 %d 行：没有 [%.40s] %.40s 这一项；请对照 deploy/examples 检查拼写", r->path, r->line, section, key);

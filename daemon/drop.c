@@ -232,7 +232,7 @@ void drop_committed(struct drop *d, enum lz_err committed) {
     if (!d || d->r.fd < 0 || !d->r.ended) return;
     struct reading *r = &d->r;
     char name[2 * NAME_BYTES];
-    if (committed != LZ_ok) { r->err = committed; lz_refuse(&r->fail, committed, "%s", lz_err_zh(committed)); }
+    if (committed != LZ_ok) { r->err = committed; lz_refuse(&r->fail, committed, "%s", lz_said(&r->fail, lz_err_zh(committed))); }
     close_fd(&r->fd);
     turn_bundle_end(d->o.turn, r->id);
     lz_log_value(lz_bytes_str(r->name), name, sizeof name);

@@ -48,7 +48,7 @@ static enum lz_err read_file(const char *path, bool may_miss, struct lz_bytes *o
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX) {
         if (fd >= 0) close(fd);
-        return lz_refuse(fail, LZ_bad_config, "不能读取 %s：%s", path, fd < 0 ? strerror(errno) : "不是普通文件或太大");
+        return lz_refuse(fail, LZ_bad_config, "不能读取 %s：%s", path, lz_said(fail, fd < 0 ? strerror(errno) : "不是普通文件或太大"));
     }
     uint8_t *data = malloc((size_t)st.st_size + 1);
     ssize_t n = data ? read(fd, data, (size_t)st.st_size) : -1;
@@ -61,7 +61,7 @@ static enum lz_err read_file(const char *path, bool may_miss, struct lz_bytes *o
 static enum lz_err load_units(void *context, const char *path, struct lz_fail *fail) {
     struct lz_bytes text;
     enum lz_err err = read_file(path, false, &text, fail);
-    struct lz_fail why = { 0 };
+    struct lz_fail why = { .lang = lz_fail_lang(fail) };
     if (err == LZ_ok && (err = units_load(context, text, &why)) != LZ_ok) lz_refuse(fail, LZ_bad_config, "区划表 %s：%.300s", path, why.text);
     free((void *)(uintptr_t)text.data);
     return err;
@@ -70,7 +70,7 @@ static enum lz_err load_units(void *context, const char *path, struct lz_fail *f
 static enum lz_err load_holidays(void *context, const char *path, struct lz_fail *fail) {
     struct lz_bytes text;
     enum lz_err err = read_file(path, false, &text, fail);
-    struct lz_fail why = { 0 };
+    struct lz_fail why = { .lang = lz_fail_lang(fail) };
     if (err == LZ_ok && (err = calendar_load(context, text, &why)) != LZ_ok) lz_refuse(fail, LZ_bad_config, "节假日文件 %s：%.300s", path, why.text);
     free((void *)(uintptr_t)text.data);
     return err;
@@ -84,7 +84,7 @@ static enum lz_err load_roster(struct daemon *d, struct lz_fail *fail) {
     if (stat(path, &st) == 0 && (st.st_mode & S_IWOTH))          /* whoever writes there enrols a key of his own */
         return lz_refuse(fail, LZ_bad_config, "下级登记文件 %s 任何人都能改动；请执行 chmod 640 %s", path, path);
     enum lz_err err = read_file(d->config.keys_children, true, &text, fail);
-    struct lz_fail why = { 0 };
+    struct lz_fail why = { .lang = lz_fail_lang(fail) };
     if (err == LZ_ok && text.len && (err = roster_load(d->roster, text, &why)) != LZ_ok)
         lz_refuse(fail, LZ_bad_config, "下级登记文件 %s：%.300s", d->config.keys_children, why.text);
     free((void *)(uintptr_t)text.data);
@@ -328,34 +328,37 @@ static void end(struct daemon *d) {
     units_destroy(&d->units);
 }
 
-static int usage(FILE *out) {
-    fputs("用法：linzhangd [-n] [--restore 备份目录] 配置文件\n"
-          "  -n, --check          只检查配置，不启动；没有问题时退出码为 0\n"
-          "  -R, --restore 目录   用 linzhangctl backup 做的备份换下存储，检查后退出；守护进程须先停止\n"
-          "  -V, --version        版本\n"
-          "配置样例见 deploy/examples；操作用 linzhangctl。\n", out);
+static int usage(FILE *out, enum lz_lang lang) {
+    static const char *const lines[] = {
+        "用法：linzhangd [-n] [--restore 备份目录] 配置文件",
+        "  -n, --check          只检查配置，不启动；没有问题时退出码为 0",
+        "  -R, --restore 目录   用 linzhangctl backup 做的备份换下存储，检查后退出；守护进程须先停止",
+        "  -V, --version        版本",
+        "配置样例见 deploy/examples；操作用 linzhangctl。",
+    };
+    for (size_t i = 0; i < LZ_COUNT(lines); i++) fprintf(out, "%s\n", lz_text(lang, lines[i]));
     return out == stderr ? 2 : 0;
 }
 
 static int refused(const struct lz_fail *fail) {
     char text[2 * sizeof fail->text];                                          /* it may quote a path or a file: nothing that a terminal obeys */
     (void)lz_text_clip(lz_bytes_str(fail->text), SIZE_MAX, text, sizeof text);
-    fprintf(stderr, "linzhangd：%s（%s）\n", text, lz_err_name(fail->code));
+    fprintf(stderr, lz_text(fail->lang, "linzhangd：%s（%s）\n"), text, lz_err_name(fail->code));
     return 1;
 }
 
-static int restore(struct daemon *d, const char *backup) {
-    struct lz_fail fail = { 0 };
+static int restore(struct daemon *d, const char *backup, enum lz_lang lang) {
+    struct lz_fail fail = { .lang = lang };
     take_rooms(d);
     struct restore_options o = { .backup = backup, .children_path = d->config.keys_children, .store = store_options(&d->config), .turn = d->turn_options };
     return restore_run(&o, &fail) == LZ_ok ? 0 : refused(&fail);
 }
 
-static int run(struct daemon *d, const char *path, bool check_only, const char *backup) {
-    struct lz_fail fail = { 0 };
+static int run(struct daemon *d, const char *path, bool check_only, const char *backup, enum lz_lang lang) {
+    struct lz_fail fail = { .lang = lang };
     enum lz_err err = prepare(d, path, &fail);
-    if (err == LZ_ok && check_only) { printf("%s：配置没有问题\n", path); return 0; }
-    if (err == LZ_ok && backup) return restore(d, backup);
+    if (err == LZ_ok && check_only) { printf(lz_text(lang, "%s：配置没有问题\n"), path); return 0; }
+    if (err == LZ_ok && backup) return restore(d, backup, lang);
     if (err == LZ_ok) err = start(d, &fail);
     if (err != LZ_ok) return refused(&fail);
     lz_log(LZ_INFO, "daemon.started unit=%06u software=%s store=%s", d->config.node_unit, LZ_VERSION, d->config.store_path);
@@ -373,13 +376,15 @@ int main(int argc, char **argv) {
     bool check_only = false;
     const char *backup = NULL;
     int option;
+    enum lz_lang lang = lz_lang_wanted();
+    lz_lang_open(NULL);
     while ((option = getopt_long(argc, argv, "nR:Vh", options, NULL)) != -1) {
         if (option == 'n') check_only = true;
         else if (option == 'R') backup = optarg;
         else if (option == 'V') { puts("linzhangd " LZ_VERSION); return 0; }
-        else return usage(option == 'h' ? stdout : stderr);
+        else return usage(option == 'h' ? stdout : stderr, lang);
     }
-    if (optind + 1 != argc) return usage(stderr);
+    if (optind + 1 != argc) return usage(stderr, lang);
     struct sigaction action = { .sa_handler = on_signal };
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
@@ -390,7 +395,7 @@ int main(int argc, char **argv) {
     d.calendar = calendar_create();
     d.roster = roster_create();
     if (!d.units || !d.roster) lz_fatal("out of memory");
-    int code = run(&d, argv[optind], check_only, backup);
+    int code = run(&d, argv[optind], check_only, backup, lang);
     end(&d);
     return code;
 }

@@ -30,7 +30,7 @@ static enum lz_err read_manifest(const struct restore_options *o, struct manifes
     if (ini_parse(path, on_value, m) != 0) return lz_refuse(fail, LZ_not_found, "%s 不是完整的备份：没有可读的 backup.ini；备份用 linzhangctl backup 制作", o->backup);
     if (m->unit != o->store.unit) return lz_refuse(fail, LZ_store_foreign, "%s 是 %06llu 的备份，本机配置的单位是 %06u", o->backup, m->unit, o->store.unit);
     lz_time_print(m->wall_ms, when);
-    printf("备份：%s，制作于 %s，%llu 个值\n", o->backup, when, m->values);
+    printf(lz_said(fail, "备份：%s，制作于 %s，%llu 个值\n"), o->backup, when, m->values);
     return LZ_ok;
 }
 
@@ -48,11 +48,12 @@ static enum lz_err check_values(struct store *store, const struct manifest *m, s
     /* the walk counts what it came upon; what was added behind it while it went on is more */
     if (store_failed(store) != LZ_ok || all.looked < m->values / 2) return lz_refuse(fail, LZ_store_corrupt, "备份残缺：应有约 %llu 个值，只读到 %llu 个", m->values,
             (unsigned long long)all.looked);
-    printf("检查：%llu 个值，损坏 %llu 个%s\n", (unsigned long long)all.looked, (unsigned long long)rotten, rotten ? "；启动后自动修复，linzhangctl repair status 可查" : "");
+    printf(lz_said(fail, "检查：%llu 个值，损坏 %llu 个%s\n"), (unsigned long long)all.looked, (unsigned long long)rotten,
+           lz_said(fail, rotten ? "；启动后自动修复，linzhangctl repair status 可查" : ""));
     return LZ_ok;
 }
 
-static void restore_children(const struct restore_options *o) {
+static void restore_children(const struct restore_options *o, const struct lz_fail *fail) {
     char from[PATH_MAX_BYTES + 32], buffer[4096];
     if (o->children_path[0] == 0 || access(o->children_path, F_OK) == 0) return;
     snprintf(from, sizeof from, "%s/children.tsv", o->backup);
@@ -63,8 +64,8 @@ static void restore_children(const struct restore_options *o) {
     if (out) good = fflush(out) == 0 && fsync(fileno(out)) == 0 && good;
     if (out) good = fclose(out) == 0 && good;
     if (in) fclose(in);
-    if (good) printf("下级名册：原文件不在，已从备份写入 %s\n", o->children_path);
-    else if (in) printf("下级名册：不能写入 %s（%s）；请从备份的 children.tsv 手工复制\n", o->children_path, strerror(errno));
+    if (good) printf(lz_said(fail, "下级名册：原文件不在，已从备份写入 %s\n"), o->children_path);
+    else if (in) printf(lz_said(fail, "下级名册：不能写入 %s（%s）；请从备份的 children.tsv 手工复制\n"), o->children_path, strerror(errno));
 }
 
 enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
@@ -77,7 +78,7 @@ enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
     enum lz_err err = read_manifest(o, &m, fail);
     if (err == LZ_ok) err = store_restore(o->store.path, o->backup, now.wall_ms, kept, sizeof kept, fail);
     if (err != LZ_ok) return err;
-    if (kept[0]) printf("原来的存储保留为 %s；确认无误后可以删除\n", kept);
+    if (kept[0]) printf(lz_said(fail, "原来的存储保留为 %s；确认无误后可以删除\n"), kept);
     err = store_open(&to.store, &o->store, fail);
     if (err == LZ_ok) err = check_values(to.store, &m, fail);
     if (err == LZ_ok) {
@@ -86,18 +87,18 @@ enum lz_err restore_run(const struct restore_options *o, struct lz_fail *fail) {
         err = turn_open(&turn, &to, now, fail);
     }
     if (err == LZ_ok) {
-        restore_children(o);
+        restore_children(o, fail);
         turn_begin(turn, now);
-        flow_verify(turn_flow(turn), &verify);
-        if (verify.differences) printf("核对：%llu 处差异，第一处：%.*s\n", (unsigned long long)verify.differences, (int)verify.first.len,
+        flow_verify_in(turn_flow(turn), lz_fail_lang(fail), &verify);
+        if (verify.differences) printf(lz_said(fail, "核对：%llu 处差异，第一处：%.*s\n"), (unsigned long long)verify.differences, (int)verify.first.len,
                 (const char *)verify.first.data);
-        else printf("核对：记录 %llu 条，派生数据无差异\n", (unsigned long long)verify.records);
-        printf("已还原，换了新的运行号；启动后先从邻居找回备份之后的记录，找回之前暂不受理提交\n");
+        else printf(lz_said(fail, "核对：记录 %llu 条，派生数据无差异\n"), (unsigned long long)verify.records);
+        printf(lz_said(fail, "已还原，换了新的运行号；启动后先从邻居找回备份之后的记录，找回之前暂不受理提交\n"));
     }
     turn_close(&turn);
     store_close(&to.store);
     if (err == LZ_ok) return LZ_ok;
-    if (store_restore_undo(o->store.path, kept)) printf("备份不能使用，原来的存储已放回\n");
-    else printf("备份不能使用；请把 %s 改名为 data.mdb\n", kept);
+    if (store_restore_undo(o->store.path, kept)) printf(lz_said(fail, "备份不能使用，原来的存储已放回\n"));
+    else printf(lz_said(fail, "备份不能使用；请把 %s 改名为 data.mdb\n"), kept);
     return err;
 }

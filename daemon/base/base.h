@@ -15,34 +15,6 @@
 #define LZ_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define LZ_COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* ---- errors: three kinds ---------------------------------------------------------------------------------
- * A bug is LZ_ASSERT, on in release too. The world (network, disk, operator) is an enum lz_err. No way on is
- * lz_fatal, in the shell only: exit, restart, reread the store. */
-enum lz_err {
-#define X(name, exit, zh) LZ_##name,
-#include "errors.def"
-#undef X
-    LZ_ERR_COUNT
-};
-/* name: the stable English word; zh: for a person; exit: the exit code of linzhangctl. All borrowed for ever. */
-const char *lz_err_name(enum lz_err err);
-const char *lz_err_zh(enum lz_err err);
-int lz_err_exit(enum lz_err err);
-enum lz_err lz_err_from_name(const char *name);
-
-/* A refusal as told to a person: the code, and one sentence on what was refused and what to do. */
-struct lz_fail {
-    enum lz_err code;
-    char text[512];
-};
-/* Fills fail (may be NULL) and returns code, so that `return lz_refuse(fail, LZ_x, "...")` reads straight. */
-enum lz_err lz_refuse(struct lz_fail *fail, enum lz_err code, const char *format, ...) LZ_PRINTF(3, 4);
-
-#define LZ_ASSERT(condition) \
-    ((condition) ? (void)0 : lz_assert_failed(#condition, __FILE__, __LINE__))
-void lz_assert_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
-void lz_fatal(const char *format, ...) LZ_PRINTF(1, 2) __attribute__((noreturn));
-
 /* ---- bytes ------------------------------------------------------------------------------------------------ */
 struct lz_bytes {
     const uint8_t *data;
@@ -62,6 +34,50 @@ static inline void lz_put64(uint8_t *p, uint64_t v) { lz_put32(p, (uint32_t)(v >
 static inline uint16_t lz_get16(const uint8_t *p) { return (uint16_t)((p[0] << 8) | p[1]); }
 static inline uint32_t lz_get32(const uint8_t *p) { return ((uint32_t)lz_get16(p) << 16) | lz_get16(p + 2); }
 static inline uint64_t lz_get64(const uint8_t *p) { return ((uint64_t)lz_get32(p) << 32) | lz_get32(p + 4); }
+
+/* ---- language: Chinese is the source, English comes from the catalog (lang.c) ------------------------------- */
+enum lz_lang { LZ_ZH, LZ_EN };                             /* 0: who says nothing reads Chinese */
+enum lz_lang lz_lang_of(struct lz_bytes name);             /* en, en_US.UTF-8, EN: English */
+enum lz_lang lz_lang_wanted(void);                         /* by LC_ALL, LC_MESSAGES, LANG, LANGUAGE: the first that is set; before lz_lang_open */
+void lz_lang_open(const char *catalogs);                   /* once, at the start of main; NULL: beside the program, or under its prefix */
+/* A text or a format of ours in that language; borrowed for ever. What people wrote is never given to it. */
+const char *lz_text(enum lz_lang lang, const char *zh) __attribute__((format_arg(2)));
+const char *lz_heading(enum lz_lang lang, const char *zh); /* of a column, of a field: in English with a capital */
+
+/* ---- errors: three kinds ---------------------------------------------------------------------------------
+ * A bug is LZ_ASSERT, on in release too. The world (network, disk, operator) is an enum lz_err. No way on is
+ * lz_fatal, in the shell only: exit, restart, reread the store. */
+enum lz_err {
+#define X(name, exit, zh) LZ_##name,
+#include "errors.def"
+#undef X
+    LZ_ERR_COUNT
+};
+/* name: the stable English word; zh: for a person; exit: the exit code of linzhangctl. All borrowed for ever. */
+const char *lz_err_name(enum lz_err err);
+const char *lz_err_zh(enum lz_err err);
+int lz_err_exit(enum lz_err err);
+enum lz_err lz_err_from_name(const char *name);
+
+/* A refusal as told to a person: the code, and one sentence on what was refused and what to do. */
+struct lz_fail {
+    enum lz_err code;
+    char text[512];
+    enum lz_lang lang;                                     /* set before: in which language it is to be told */
+};
+/* A word of ours within such a sentence. */
+static inline __attribute__((format_arg(2))) const char *lz_said(const struct lz_fail *fail, const char *zh) { return fail ? lz_text(fail->lang, zh) : zh; }
+static inline const char *lz_said_field(const struct lz_fail *fail, const char *zh) { return fail ? lz_heading(fail->lang, zh) : zh; }
+static inline enum lz_lang lz_fail_lang(const struct lz_fail *fail) { return fail ? fail->lang : LZ_ZH; }
+/* A row of a table in a list: `sign 签收`, behind what stands in out already; left out when there is no room. In English the name alone. */
+void lz_list_add(enum lz_lang lang, char *out, size_t size, const char *name, const char *zh);
+/* Fills fail (may be NULL) and returns code, so that `return lz_refuse(fail, LZ_x, "...")` reads straight. */
+enum lz_err lz_refuse(struct lz_fail *fail, enum lz_err code, const char *format, ...) LZ_PRINTF(3, 4);
+
+#define LZ_ASSERT(condition) \
+    ((condition) ? (void)0 : lz_assert_failed(#condition, __FILE__, __LINE__))
+void lz_assert_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
+void lz_fatal(const char *format, ...) LZ_PRINTF(1, 2) __attribute__((noreturn));
 
 /* CRC-32C (Castagnoli), with the processor's instruction where it has one. */
 uint32_t lz_crc32c(uint32_t seed, const void *data, size_t len);
@@ -103,7 +119,7 @@ uint32_t lz_date_add(uint32_t date, int days);
 int lz_date_weekday(uint32_t date);                        /* 0 Monday .. 6 Sunday */
 void lz_date_print(uint32_t date, char out[16]);           /* 2022-04-24 or -      */
 void lz_time_print(uint64_t wall_ms, char out[32]);        /* 2022-04-24 09:05:00, China time, or - */
-void lz_span_print(uint64_t ms, char out[32]);             /* 3天4小时, 12秒       */
+void lz_span_print(enum lz_lang lang, uint64_t ms, char out[32]);   /* 3天4小时, 12秒; 3d 4h, 12s */
 
 /* Working days. The holiday file has one line a day: `2022-05-04 off` or `2022-04-24 work` (调休). */
 struct calendar;

@@ -37,7 +37,7 @@ enum lz_err lz_refuse(struct lz_fail *fail, enum lz_err code, const char *format
     fail->code = code;
     va_list args;
     va_start(args, format);
-    int wanted = vsnprintf(fail->text, sizeof fail->text, format, args);
+    int wanted = vsnprintf(fail->text, sizeof fail->text, lz_text(fail->lang, format), args);
     va_end(args);
     if (wanted < 0) fail->text[0] = '\0';
     /* A cut in the middle of a character would make the text unfit for a protocol field. */

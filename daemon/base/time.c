@@ -119,7 +119,7 @@ void lz_time_print(uint64_t wall_ms, char out[32]) {
 }
 
 /* The two biggest units, and no zero behind the first: what a person wants to know of a delay. */
-void lz_span_print(uint64_t ms, char out[32]) {
+void lz_span_print(enum lz_lang lang, uint64_t ms, char out[32]) {
     static const struct {
         uint64_t ms;
         const char *zh;
@@ -129,7 +129,8 @@ void lz_span_print(uint64_t ms, char out[32]) {
     uint64_t first = ms / units[i].ms;
     uint64_t second = i + 1 < LZ_COUNT(units) ? ms % units[i].ms / units[i + 1].ms : 0;
     if (second > 0)
-        snprintf(out, 32, "%llu%s%llu%s", (unsigned long long)first, units[i].zh, (unsigned long long)second, units[i + 1].zh);
+        snprintf(out, 32, "%llu%s%s%llu%s", (unsigned long long)first, lz_text(lang, units[i].zh), lang == LZ_EN ? " " : "", (unsigned long long)second,
+                 lz_text(lang, units[i + 1].zh));
     else
-        snprintf(out, 32, "%llu%s", (unsigned long long)first, units[i].zh);
+        snprintf(out, 32, "%llu%s", (unsigned long long)first, lz_text(lang, units[i].zh));
 }

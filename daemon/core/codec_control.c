@@ -12,6 +12,8 @@ enum lz_err ask_encode(struct arena *arena, const struct ask *ask, struct lz_byt
     CODEC_SET_BYTES(&m, request, ask->request);
     CODEC_SET_BYTES(&m, after, ask->after);
     CODEC_SET_BYTES(&m, data, ask->data);
+    CODEC_SET_BYTES(&m, lang, ask->lang == LZ_EN ? lz_bytes_str("en") : (struct lz_bytes){ 0 });
+    m.has_program = m.program = ask->program;
     Lz__Arg *args = arena_alloc(arena, (ask->n_args + 1) * sizeof *args);
     m.args = arena_alloc(arena, (ask->n_args + 1) * sizeof *m.args);
     m.drafts = arena_alloc(arena, (ask->n_drafts + 1) * sizeof *m.drafts);
@@ -53,6 +55,8 @@ enum lz_err ask_decode(struct arena *arena, struct lz_bytes body, struct ask *as
     ask->request = codec_bytes(m->request);
     ask->after = codec_bytes(m->after);
     ask->data = codec_bytes(m->data);
+    ask->lang = lz_lang_of(codec_bytes(m->lang));
+    ask->program = m->program;
     return LZ_ok;
 }
 

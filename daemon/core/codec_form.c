@@ -111,7 +111,8 @@ enum lz_err codec_form_take(struct arena *arena, uint32_t kind, struct lz_bytes 
             err = take_text(field->zh, form->of[i].text, FORM_TEXT_BYTES_MAX, fail);
         } else {
             form->of[i].number = *place.number;
-            if (!form_number_valid(field, *place.number)) err = lz_refuse(fail, LZ_bad_argument, "%s的值 %lld 不对", field->zh, (long long)*place.number);
+            if (!form_number_valid(field, *place.number)) err = lz_refuse(fail, LZ_bad_argument, "%s的值 %lld 不对", lz_said_field(fail, field->zh),
+                        (long long)*place.number);
         }
     }
     return err;

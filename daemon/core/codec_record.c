@@ -268,21 +268,21 @@ struct gate {
 static void gate_text(struct gate *g, const char *what, ProtobufCBinaryData in, size_t max, struct lz_bytes *out) {
     *out = codec_bytes(in);
     if (g->err != LZ_ok) return;
-    if (in.len > max) g->err = lz_refuse(g->fail, LZ_too_large, "%s %zu 字节，上限 %zu", what, in.len, max);
-    else if (!lz_text_valid(*out)) g->err = lz_refuse(g->fail, LZ_bad_utf8, "%s不是有效的 UTF-8 文字，或含控制字符", what);
+    if (in.len > max) g->err = lz_refuse(g->fail, LZ_too_large, "%s %zu 字节，上限 %zu", lz_said(g->fail, what), in.len, max);
+    else if (!lz_text_valid(*out)) g->err = lz_refuse(g->fail, LZ_bad_utf8, "%s不是有效的 UTF-8 文字，或含控制字符", lz_said(g->fail, what));
 }
 
 static void gate_range(struct gate *g, const char *what, uint64_t value, uint64_t max) {
     if (g->err == LZ_ok && value > max)
-        g->err = lz_refuse(g->fail, LZ_bad_argument, "%s %llu 超出范围（最大 %llu）", what, (unsigned long long)value, (unsigned long long)max);
+        g->err = lz_refuse(g->fail, LZ_bad_argument, "%s %llu 超出范围（最大 %llu）", lz_said(g->fail, what), (unsigned long long)value, (unsigned long long)max);
 }
 
 static void gate_date(struct gate *g, const char *what, uint32_t date) {
-    if (g->err == LZ_ok && date != 0 && !lz_date_valid(date)) g->err = lz_refuse(g->fail, LZ_bad_date, "%s %u 不存在", what, date);
+    if (g->err == LZ_ok && date != 0 && !lz_date_valid(date)) g->err = lz_refuse(g->fail, LZ_bad_date, "%s %u 不存在", lz_said(g->fail, what), date);
 }
 
 static void gate_id(struct gate *g, const char *what, ProtobufCBinaryData in, struct rec_id *id) {
-    if (!codec_id_bytes(codec_bytes(in), id) && g->err == LZ_ok) g->err = lz_refuse(g->fail, LZ_bad_argument, "%s编号格式不对", what);
+    if (!codec_id_bytes(codec_bytes(in), id) && g->err == LZ_ok) g->err = lz_refuse(g->fail, LZ_bad_argument, "%s编号格式不对", lz_said(g->fail, what));
 }
 
 static void gate_unknown(struct gate *g, const ProtobufCMessage *message) {
@@ -550,9 +550,9 @@ enum lz_err record_decode(struct arena *arena, struct lz_bytes envelope, struct 
     if (r->stamp == 0) return lz_refuse(fail, LZ_bad_packet, "记录没有时间戳");
     const struct kind_row *row = kind_row(r->kind);
     if (!row) return lz_refuse(fail, LZ_unknown_kind, "不认识的种类 %u", r->kind);
-    if ((row->class == CLASS_REGISTER) != (r->key.len != 0)) return lz_refuse(fail, LZ_bad_packet, "%s的键不对", row->zh);
+    if ((row->class == CLASS_REGISTER) != (r->key.len != 0)) return lz_refuse(fail, LZ_bad_packet, "%s的键不对", lz_said(fail, row->zh));
     if (row->direction != r->direction || row->reach != r->reach || r->lane > row->lane)
-        return lz_refuse(fail, LZ_wrong_direction, "%s的方向或范围被改动", row->zh);
+        return lz_refuse(fail, LZ_wrong_direction, "%s的方向或范围被改动", lz_said(fail, row->zh));
     payload_take(&gate, arena, in, r);
     if (gate.err == LZ_ok && r->kind == KIND_rollup && !rollup_key_fits(r)) return lz_refuse(fail, LZ_bad_packet, "汇总的键与内容不符");
     return gate.err;

@@ -364,6 +364,8 @@ struct ask {
     struct lz_bytes after;           /* continue a long answer here */
     uint64_t seq;                    /* echoed, so that a client may have several asks under way */
     struct lz_bytes data;            /* a piece of a file */
+    enum lz_lang lang;               /* of the sentence that answers, and of the words in the rows */
+    bool program;                    /* ... but the rows are for a program: their words stay Chinese */
 };
 struct cell { struct lz_bytes name, text; };      /* name: the JSON key; text: a string or a number */
 struct row { struct cell *cells; size_t n_cells; };

@@ -204,7 +204,7 @@ static enum lz_err load_line(struct roster *roster, struct lz_bytes line, struct
 
 static enum lz_err load_lines(struct roster *roster, struct lz_bytes text, struct lz_fail *fail) {
     for (uint32_t number = 1; text.len > 0; number++) {
-        struct lz_fail inner = { .code = LZ_ok };
+        struct lz_fail inner = { .lang = lz_fail_lang(fail) };
         struct lz_bytes line = take(&text, '\n');
         if (line.len == 0 || line.data[0] == '#') continue;
         enum lz_err err = load_line(roster, line, &inner);

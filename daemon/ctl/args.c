@@ -38,7 +38,7 @@ static bool spec_has(const char *args, struct lz_bytes name) {
 }
 
 static enum lz_err usage(struct call *c, const char *what, struct lz_bytes name) {
-    return lz_refuse(c->fail, LZ_usage, "%s%.*s；用法：%.*s %.300s", what, (int)name.len, (const char *)name.data, (int)c->ask->verb.len,
+    return lz_refuse(c->fail, LZ_usage, "%s%.*s；用法：%.*s %.300s", said(c, what), (int)name.len, (const char *)name.data, (int)c->ask->verb.len,
                      (const char *)c->ask->verb.data, c->verb->args);
 }
 
@@ -256,7 +256,8 @@ enum lz_err arg_id(struct call *c, const char *name, struct rec_id *id) {
     if (found.n == 0) return lz_refuse(c->fail, LZ_not_found, "没有找到“%.100s”；请写编号（如 410800-task-01M0W7Q0R8000）或文号（如 焦林长督〔2022〕3号），list 可查", text);
     *id = found.ids[0];
     if (c->kind && strcmp(name, "id") == 0 && id->kind != c->kind->number)
-        return lz_refuse(c->fail, LZ_bad_argument, "“%.100s”是%s，不是%s", text, kind_row(id->kind) ? kind_row(id->kind)->zh : "别的种类", c->kind->zh);
+        return lz_refuse(c->fail, LZ_bad_argument, "“%.100s”是%s，不是%s", text, said(c, kind_row(id->kind) ? kind_row(id->kind)->zh : "别的种类"), said(c,
+                         c->kind->zh));
     return LZ_ok;
 }
 
@@ -366,12 +367,6 @@ enum lz_err arg_kind(struct call *c, const char *name, const struct kind_row **k
     return *kind ? LZ_ok : lz_refuse(c->fail, LZ_bad_argument, "不认识的种类“%.40s”；可用 order letter reminder task bulletin problem emergency progress duty", text);
 }
 
-/* The words of a list as `a、b、c`, for a refusal. */
-static void list_word(char *out, size_t size, const char *word, const char *zh) {
-    size_t n = strlen(out);
-    if (n + strlen(word) + strlen(zh) + 5 < size) snprintf(out + n, size - n, "%s%s %s", n ? "、" : "", word, zh);
-}
-
 enum lz_err arg_class(struct call *c, uint32_t kind, uint32_t *class) {
     const char *text = arg_text(c, "class");
     if (!text || class_by_name(kind, text, class)) return LZ_ok;
@@ -383,14 +378,14 @@ enum lz_err arg_class(struct call *c, uint32_t kind, uint32_t *class) {
         if (strcmp(name, "unknown") == 0) continue;
         size_t before = strlen(all);
         known++;
-        if (named + 1 == known) list_word(all, sizeof all, name, class_zh(kind, i));
+        if (named + 1 == known) lz_list_add(c->fail->lang, all, sizeof all, name, class_zh(kind, i));
         named += strlen(all) > before;
         if (!row_begin(c, "candidates")) continue;
         cell_text(c, "item_name", name);
-        cell_text(c, "value", class_zh(kind, i));
+        cell_word(c, "value", class_zh(kind, i));
         row_end(c);
     }
-    return lz_refuse(c->fail, LZ_bad_argument, "没有类别“%.40s”；可用：%s%s", text, all, named < known ? " 等" : "");
+    return lz_refuse(c->fail, LZ_bad_argument, "没有类别“%.40s”；可用：%s%s", text, all, said(c, named < known ? " 等" : ""));
 }
 
 enum lz_err arg_colour(struct call *c, const char *name, int *colour) {
@@ -412,7 +407,7 @@ enum lz_err arg_state(struct call *c, enum machine machine, int *state) {
     if (state_by_name(machine, text, &value)) { *state = value; return LZ_ok; }
     char all[400] = "";
     for (uint8_t i = 0; i < STATES_MAX; i++)
-        if (strcmp(state_name(machine, i), "-") != 0) list_word(all, sizeof all, state_name(machine, i), state_zh(machine, i));
+        if (strcmp(state_name(machine, i), "-") != 0) lz_list_add(c->fail->lang, all, sizeof all, state_name(machine, i), state_zh(machine, i));
     return lz_refuse(c->fail, LZ_bad_argument, "没有状态“%.40s”；可用：%s", text, all);
 }
 
@@ -422,6 +417,6 @@ enum lz_err arg_word(struct call *c, const char *name, const char *const words[]
     for (size_t i = 0; i < n; i++)
         if (lz_word_is(lz_bytes_str(text), words[i][0], words[i][1])) { *value = (uint32_t)i; return LZ_ok; }
     char all[300] = "";
-    for (size_t i = 0; i < n; i++) list_word(all, sizeof all, words[i][0], words[i][1]);
+    for (size_t i = 0; i < n; i++) lz_list_add(c->fail->lang, all, sizeof all, words[i][0], words[i][1]);
     return lz_refuse(c->fail, LZ_bad_argument, "--%s 没有“%.40s”；可用：%s", name, text, all);
 }

@@ -98,7 +98,7 @@ static void show(struct call *c, uint64_t sequence, const struct audit_row *row,
     cell_bytes(c, "verb", row->verb);
     cell_bytes(c, "outcome", row->outcome);
     cell_bytes(c, "text", row->text);
-    cell_text(c, "hash", good ? hex : "断链");
+    cell_text(c, "hash", good ? hex : shown(c, "断链"));
     row_end(c);
 }
 

@@ -56,6 +56,7 @@ struct command {
     size_t n_topic;
     const char *socket;
     uint64_t timeout_ms;
+    enum lz_lang lang;               /* by the environment, or --lang */
     bool json, timeout_given, request_given;
     uint8_t request[REQUEST_BYTES];
 };
@@ -68,11 +69,11 @@ enum lz_err file_read(struct arena *arena, const char *path, size_t max, struct 
 /* A secret key's file: not a .pub, and nobody else's to read. */
 enum lz_err key_file_check(const char *path, struct lz_fail *fail) LZ_MUST_CHECK;
 
-const char *errno_zh(int reason);
+const char *errno_told(enum lz_lang lang, int reason);
 
 /* ---- help ---------------------------------------------------------------------------------------------------------- */
 /* False: there is no such topic. */
-bool help_print(FILE *out, const char *const *topic, size_t n_topic);
+bool help_print(FILE *out, enum lz_lang lang, const char *const *topic, size_t n_topic);
 bool completion_print(FILE *out, const char *shell);
 
 /* ---- asking -------------------------------------------------------------------------------------------------------- */
@@ -80,6 +81,8 @@ struct session {
     struct arena *arena;             /* answers are decoded into it */
     const char *path;
     uint64_t timeout_ms;             /* without any answer */
+    enum lz_lang lang;               /* of the answers */
+    bool program;                    /* rows are for a program: their words stay Chinese */
     bool patient;                    /* waits for a daemon that is not there yet */
     bool sent;                       /* something reached a daemon: what came of it may be unknown */
     struct wire_client *client;
@@ -143,8 +146,9 @@ struct printer {
     size_t width;                    /* columns of the terminal; 0: no limit */
     bool colour;
     const struct form_kind *form;    /* whose fields the rows have; NULL: of none */
+    enum lz_lang lang;               /* of headings, labels and what is said around a refusal */
 };
-struct printer printer_for(FILE *out, struct arena *arena);
+struct printer printer_for(FILE *out, struct arena *arena, enum lz_lang lang);
 void print_rows(const struct printer *printer, const struct row *rows, size_t n_rows);
 void print_answer(const struct printer *printer, const struct answer *answer);
 void print_row_line(const struct printer *printer, const struct row *row);      /* watch */
@@ -154,5 +158,5 @@ struct lz_bytes row_cell(const struct row *row, const char *name);              
 void print_json_answer(FILE *out, const struct answer *answer);
 void print_json_row(FILE *out, const struct row *row);
 void print_json_import(FILE *out, enum lz_err code, struct lz_bytes text, const struct import_result *result);
-void print_rejects(FILE *out, const struct import_result *result, bool with_head);  /* TSV */
+void print_rejects(FILE *out, enum lz_lang lang, const struct import_result *result, bool with_head);  /* TSV */
 #endif

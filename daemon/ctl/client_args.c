@@ -50,7 +50,7 @@ enum machine noun_machine(const struct noun *noun) { return kind_row(noun->kind)
 void *client_alloc(struct arena *arena, size_t bytes) {
     void *room = arena_alloc(arena, bytes);
     if (!room) {
-        fprintf(stderr, "内存不足：请缩小范围，例如加上 --limit\n");
+        fprintf(stderr, "%s\n", lz_text(lz_lang_wanted(), "内存不足：请缩小范围，例如加上 --limit"));
         exit(1);
     }
     return room;
@@ -104,7 +104,9 @@ static bool spec_find(const char *spec, const char *option, size_t len, struct s
     return false;
 }
 
-static const struct { const char *name; bool takes; } own_options[] = { { "json", false }, { "help", false }, { "timeout", true }, { "request", true } };
+static const struct { const char *name; bool takes; } own_options[] = {
+    { "json", false }, { "help", false }, { "timeout", true }, { "request", true }, { "lang", true },
+};
 
 /* Whether an option of this name exists anywhere, and takes a value. */
 static bool option_known(const char *name, size_t len, bool *takes) {
@@ -124,14 +126,14 @@ static bool option_known(const char *name, size_t len, bool *takes) {
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
-const char *errno_zh(int reason) {
+const char *errno_told(enum lz_lang lang, int reason) {
     switch (reason) {
-    case ENOENT: return "没有这个文件或目录";
-    case EACCES: case EPERM: return "没有权限";
-    case EISDIR: return "这是一个目录";
-    case ENOTDIR: return "路径中有一段不是目录";
-    case ENOSPC: return "磁盘已满";
-    case EROFS: return "文件系统只读";
+    case ENOENT: return lz_text(lang, "没有这个文件或目录");
+    case EACCES: case EPERM: return lz_text(lang, "没有权限");
+    case EISDIR: return lz_text(lang, "这是一个目录");
+    case ENOTDIR: return lz_text(lang, "路径中有一段不是目录");
+    case ENOSPC: return lz_text(lang, "磁盘已满");
+    case EROFS: return lz_text(lang, "文件系统只读");
     default: return strerror(reason);        /* not our enum: errno has many more */
     }
 }
@@ -142,7 +144,7 @@ static enum lz_err read_all(struct arena *arena, int fd, const char *path, size_
     for (;;) {
         ssize_t got = read(fd, data + len, room - len);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return lz_refuse(fail, LZ_usage, "读不了文件 %s：%s", path, errno_zh(errno));
+        if (got < 0) return lz_refuse(fail, LZ_usage, "读不了文件 %s：%s", path, errno_told(lz_fail_lang(fail), errno));
         len += (size_t)got;
         if (len > max) return lz_refuse(fail, LZ_usage, "文件 %s 太大：最多 %zu 字节", path, max);
         if (got == 0) break;
@@ -158,7 +160,7 @@ static enum lz_err read_all(struct arena *arena, int fd, const char *path, size_
 enum lz_err file_read(struct arena *arena, const char *path, size_t max, struct lz_bytes *bytes, struct lz_fail *fail) {
     bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return lz_refuse(fail, LZ_usage, "打不开文件 %s：%s", path, errno_zh(errno));
+    if (fd < 0) return lz_refuse(fail, LZ_usage, "打不开文件 %s：%s", path, errno_told(lz_fail_lang(fail), errno));
     enum lz_err err = read_all(arena, fd, path, max, bytes, fail);
     if (!is_stdin) close(fd);
     return err;
@@ -230,6 +232,9 @@ static bool own_option(struct command *c, struct typed *t, const char *name, siz
             *err = lz_refuse(fail, LZ_usage, "--timeout 要一个秒数（1 到 %d），而不是“%s”", TIMEOUT_SECONDS_MAX, value);
         c->timeout_ms = seconds * 1000ULL;
         c->timeout_given = true;
+    } else if (named(name, len, "lang")) {
+        if (strcmp(value, "zh") != 0 && strcmp(value, "en") != 0) *err = lz_refuse(fail, LZ_usage, "--lang 是 zh（中文）或 en（英文），而不是“%s”", value);
+        c->lang = fail->lang = lz_lang_of(lz_bytes_str(value));
     } else if (named(name, len, "request")) {
         if (!lz_hex_parse(value, c->request, REQUEST_BYTES)) *err = lz_refuse(fail, LZ_usage, "--request 要 32 位十六进制数，而不是“%s”", value);
         c->request_given = true;
@@ -453,7 +458,7 @@ static enum lz_err bind(struct arena *arena, struct command *c, const struct typ
 enum lz_err command_parse(struct arena *arena, int argc, char *const *argv, struct command *c, struct lz_fail *fail) {
     struct typed t = { .n_words = 0 };
     struct found found = { .taken = 0 };
-    *c = (struct command){ .timeout_ms = TIMEOUT_MS, .socket = getenv("LINZHANG_SOCKET") };
+    *c = (struct command){ .timeout_ms = TIMEOUT_MS, .socket = getenv("LINZHANG_SOCKET"), .lang = fail->lang };
     if (!c->socket || !*c->socket) c->socket = CLIENT_SOCKET;
     enum lz_err err = take_apart(c, &t, argc, argv, fail);
     if (err) return err;

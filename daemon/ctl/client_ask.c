@@ -62,8 +62,11 @@ bool session_lost(struct session *s) {
 /* A full queue is no reason to give up: no answer will come, and then it is sent again. */
 enum lz_err session_send(struct session *s, const struct ask *ask, struct lz_fail *fail) {
     struct lz_bytes packet;
+    struct ask told = *ask;
+    told.lang = s->lang;
+    told.program = s->program;
     size_t mark = arena_used(s->arena);
-    enum lz_err err = ask_encode(s->arena, ask, &packet);
+    enum lz_err err = ask_encode(s->arena, &told, &packet);
     if (err == LZ_ok) err = wire_client_send(s->client, packet);
     arena_rewind(s->arena, mark);
     s->sent = s->sent || err == LZ_ok;

@@ -60,7 +60,9 @@ static bool sync_directory_of(struct arena *arena, const char *path) {
     return good;
 }
 
-static enum lz_err cannot_write(struct lz_fail *fail, const char *path) { return lz_refuse(fail, LZ_store_io, "写不了文件 %s：%s", path, errno_zh(errno)); }
+static enum lz_err cannot_write(struct lz_fail *fail, const char *path) {
+    return lz_refuse(fail, LZ_store_io, "写不了文件 %s：%s", path, errno_told(lz_fail_lang(fail), errno));
+}
 
 /* All pieces of one session into fd; the last answer tells what it was. */
 static enum lz_err pull(struct session *s, struct lz_bytes id, int fd, const char *path, struct answer *answer, struct lz_fail *fail) {
@@ -102,9 +104,9 @@ static struct row named_row(struct arena *arena, const struct row *row, const ch
     return (struct row){ cells, row->n_cells + 1 };
 }
 
-static char *told(struct arena *arena, const char *before, const char *path, const struct row *row) {
+static char *told(struct arena *arena, enum lz_lang lang, const char *before, const char *path, const struct row *row) {
     struct lz_bytes serial = row_cell(row, "serial"), records = row_cell(row, "records"), bytes = row_cell(row, "bytes");
-    return arena_printf(arena, "%s%s已写出 %s：第 %.*s 号离线包，记录 %.*s 条，%.*s 字节", before, before[0] ? "\n" : "", path, (int)serial.len,
+    return arena_printf(arena, lz_text(lang, "%s%s已写出 %s：第 %.*s 号离线包，记录 %.*s 条，%.*s 字节"), before, before[0] ? "\n" : "", path, (int)serial.len,
                         (const char *)serial.data, (int)records.len, (const char *)records.data, (int)bytes.len, (const char *)bytes.data);
 }
 
@@ -121,7 +123,7 @@ enum lz_err bundle_export(struct session *s, const struct command *command, stru
         if (err != LZ_ok) return err;
         rows[n] = named_row(s->arena, &answer->rows[0], path);
         more = lz_bytes_equal(row_cell(&rows[n], "more"), lz_bytes_str("1"));
-        text = told(s->arena, text, path, &rows[n]);
+        text = told(s->arena, s->lang, text, path, &rows[n]);
         char hex[17] = "";
         if (id.len != 16) break;                         /* no session: nothing can follow */
         memcpy(hex, id.data, 16);
@@ -142,7 +144,7 @@ static enum lz_err read_slice(int fd, const char *path, uint8_t *out, size_t *n,
     for (*n = 0; *n < BUNDLE_SLICE_BYTES; ) {
         ssize_t got = read(fd, out + *n, BUNDLE_SLICE_BYTES - *n);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return lz_refuse(fail, LZ_store_io, "读不了文件 %s：%s", path, errno_zh(errno));
+        if (got < 0) return lz_refuse(fail, LZ_store_io, "读不了文件 %s：%s", path, errno_told(lz_fail_lang(fail), errno));
         if (got == 0) break;
         *n += (size_t)got;
     }
@@ -168,7 +170,7 @@ static enum lz_err push(struct session *s, struct lz_bytes id, bool apply, uint6
 /* The whole file once. */
 static enum lz_err pass(struct session *s, struct lz_bytes id, bool apply, int fd, const char *path, struct answer *answer, struct lz_fail *fail) {
     uint8_t *piece = client_alloc(s->arena, BUNDLE_SLICE_BYTES);
-    if (lseek(fd, 0, SEEK_SET) != 0) return lz_refuse(fail, LZ_store_io, "读不了文件 %s：%s", path, errno_zh(errno));
+    if (lseek(fd, 0, SEEK_SET) != 0) return lz_refuse(fail, LZ_store_io, "读不了文件 %s：%s", path, errno_told(lz_fail_lang(fail), errno));
     for (uint64_t offset = 0; ; ) {
         size_t n, mark = arena_used(s->arena);
         enum lz_err err = read_slice(fd, path, piece, &n, fail);
@@ -192,7 +194,7 @@ static enum lz_err import_once(struct session *s, const struct command *command,
 enum lz_err bundle_import(struct session *s, const struct command *command, struct answer *answer, struct lz_fail *fail) {
     const char *path = (const char *)command_arg(command, "file")->data;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return lz_refuse(fail, LZ_usage, "打不开文件 %s：%s", path, errno_zh(errno));
+    if (fd < 0) return lz_refuse(fail, LZ_usage, "打不开文件 %s：%s", path, errno_told(lz_fail_lang(fail), errno));
     enum lz_err err = import_once(s, command, fd, path, answer, fail);
     for (int i = 0; i < AGAIN_MAX && err == LZ_not_found; i++) {          /* another daemon: it passes over what it has */
         pause_ms(BUSY_MS);

@@ -14,7 +14,8 @@ static enum lz_err take_word(struct arena *arena, const struct kind_row *kind, s
     if (lz_word_is(name, "no", "编号")) { form->no = value; return LZ_ok; }
     size_t at = form_field_find(kind->form, name);
     if (at == kind->form->n_fields)
-        return lz_refuse(fail, LZ_bad_argument, "%s没有字段“%.*s”；linzhangctl kinds %s 列出字段", kind->zh, (int)name.len, (const char *)name.data, kind->name);
+        return lz_refuse(fail, LZ_bad_argument, "%s没有字段“%.*s”；linzhangctl kinds %s 列出字段", lz_said(fail, kind->zh), (int)name.len, (const char *)name.data,
+                         kind->name);
     if (form->given >> at & 1) return lz_refuse(fail, LZ_usage, "%s 给了两次", kind->form->fields[at].name);
     form->given |= 1u << at;
     if (kind->form->fields[at].type == FIELD_TEXT) { form->of[at].text = value; return LZ_ok; }

@@ -19,10 +19,10 @@ static void put_padded(FILE *out, const char *text, size_t columns) {
     while (++used < columns);
 }
 
-static void put_verb(FILE *out, const struct verb *verb) {
+static void put_verb(FILE *out, enum lz_lang lang, const struct verb *verb) {
     fputs("  ", out);
     put_padded(out, verb->words, WORDS_COLUMNS);
-    fprintf(out, "%s\n", verb->help);
+    fprintf(out, "%s\n", lz_text(lang, verb->help));
 }
 
 /* ---- moves ------------------------------------------------------------------------------------------------------ */
@@ -47,16 +47,16 @@ static uint16_t open_states(enum machine machine) {
     return mask;
 }
 
-static void put_states(FILE *out, const struct move_row *row) {
+static void put_states(FILE *out, enum lz_lang lang, const struct move_row *row) {
     const char *before = "";
     if (row->from == open_states(row->machine)) {
-        fputs("各未结状态", out);
+        fputs(lz_text(lang, "各未结状态"), out);
         return;
     }
     for (uint8_t i = 0; i < STATES_MAX; i++) {
         if (!(row->from >> i & 1)) continue;
-        fprintf(out, "%s%s", before, state_zh(row->machine, i));
-        before = "、";
+        fprintf(out, "%s%s", before, lz_text(lang, state_zh(row->machine, i)));
+        before = lz_text(lang, "、");
     }
 }
 
@@ -66,101 +66,108 @@ static void put_needs(FILE *out, const struct move_row *row) {
     if (row->needs & NEEDS_DUE) fputs("  --due", out);
 }
 
-static void put_move(FILE *out, const struct move_row *row) {
+static void put_move(FILE *out, enum lz_lang lang, const struct move_row *row) {
     fputs("  ", out);
     put_padded(out, row->name, MOVE_COLUMNS);
-    put_padded(out, row->zh, ZH_COLUMNS);
-    put_padded(out, by_zh(row->by), BY_COLUMNS + 2);
-    put_states(out, row);
-    if (row->to != STATE_SAME) fprintf(out, " → %s", state_zh(row->machine, row->to));
+    if (lang == LZ_ZH) put_padded(out, row->zh, ZH_COLUMNS);
+    put_padded(out, lz_text(lang, by_zh(row->by)), BY_COLUMNS + 2);
+    put_states(out, lang, row);
+    if (row->to != STATE_SAME) fprintf(out, " → %s", lz_text(lang, state_zh(row->machine, row->to)));
     put_needs(out, row);
     putc('\n', out);
 }
 
-static void put_machine_title(FILE *out, enum machine machine) {
+static void put_machine_title(FILE *out, enum lz_lang lang, enum machine machine) {
     const char *before = "\n";
     for (size_t i = 0; i < noun_count(); i++) {
         if (noun_machine(noun_at(i)) != machine) continue;
-        fprintf(out, "%s%s %s", before, noun_at(i)->word, kind_row(noun_at(i)->kind)->zh);
-        before = "、";
+        fprintf(out, "%s%s %s", before, noun_at(i)->word, lz_text(lang, kind_row(noun_at(i)->kind)->zh));
+        before = lz_text(lang, "、");
     }
-    fputs(" 的办理动作\n  ", out);
-    put_padded(out, "动作", MOVE_COLUMNS + ZH_COLUMNS);
-    put_padded(out, "谁", BY_COLUMNS + 2);
-    fputs("从哪些状态 → 到哪里，必须带的选项\n", out);
+    fprintf(out, "%s\n  ", lz_text(lang, " 的办理动作"));
+    put_padded(out, lz_text(lang, "动作"), lang == LZ_ZH ? MOVE_COLUMNS + ZH_COLUMNS : MOVE_COLUMNS);
+    put_padded(out, lz_text(lang, "谁"), BY_COLUMNS + 2);
+    fprintf(out, "%s\n", lz_text(lang, "从哪些状态 → 到哪里，必须带的选项"));
 }
 
 /* The moves of one machine; with a name, only that one. */
-static bool put_moves(FILE *out, enum machine machine, const char *name) {
+static bool put_moves(FILE *out, enum lz_lang lang, enum machine machine, const char *name) {
     bool any = false;
     for (size_t i = 0; i < move_count(); i++) {
         const struct move_row *row = move_at(i);
         if (row->machine != machine || (name && !lz_word_is(lz_bytes_str(name), row->name, row->zh))) continue;
-        if (!any) put_machine_title(out, machine);
+        if (!any) put_machine_title(out, lang, machine);
         any = true;
-        put_move(out, row);
+        put_move(out, lang, row);
     }
     return any;
 }
 
-static bool put_all_moves(FILE *out, const char *name) {
+static bool put_all_moves(FILE *out, enum lz_lang lang, const char *name) {
     bool any = false;
     for (int m = MACHINE_HANDLING; m < MACHINE_COUNT; m++)
-        if (put_moves(out, (enum machine)m, name)) any = true;
+        if (put_moves(out, lang, (enum machine)m, name)) any = true;
     return any;
 }
 
 /* ---- topics ------------------------------------------------------------------------------------------------------- */
 
-static void put_nouns(FILE *out) {
-    fputs("NOUN 是", out);
-    for (size_t i = 0; i < noun_count(); i++)
-        if (noun_machine(noun_at(i)) == MACHINE_HANDLING) fprintf(out, " %s（%s）", noun_at(i)->word, kind_row(noun_at(i)->kind)->zh);
+static void put_nouns(FILE *out, enum lz_lang lang) {
+    fputs(lz_text(lang, "NOUN 是"), out);
+    for (size_t i = 0; i < noun_count(); i++) {
+        if (noun_machine(noun_at(i)) != MACHINE_HANDLING) continue;
+        fprintf(out, lz_text(lang, " %s（%s）"), noun_at(i)->word, lz_text(lang, kind_row(noun_at(i)->kind)->zh));
+    }
     fputs("\n", out);
 }
 
-static void put_usage(FILE *out) {
-    fputs("用法：linzhangctl [-s 套接字] [--json] [--timeout 秒] [--request 请求号] 命令 ...\n"
-          "  -s 套接字          守护进程的控制套接字；也可设环境变量 LINZHANG_SOCKET；默认 " CLIENT_SOCKET "\n"
-          "  --json             输出 JSON，供程序使用\n"
-          "  --timeout 秒       等待应答的时间，默认 30；给出时也等守护进程启动\n"
-          "  --request 请求号   32 位十六进制数；用同一请求号重复执行，只生效一次\n"
-          "选项可在任何位置，也可写作 --名称=内容；内容为 @文件 时取文件的内容，以 @@ 开头则是以 @ 开头的文字。\n"
-          "退出码：0 完成，1 被拒绝，2 用法不对，3 连不上守护进程。\n", out);
+/* One line a text: so each can be aligned in its language. */
+static void put_usage(FILE *out, enum lz_lang lang) {
+    static const char *const lines[] = {
+        "用法：linzhangctl [-s 套接字] [--json] [--lang zh|en] [--timeout 秒] [--request 请求号] 命令 ...",
+        "  -s 套接字          守护进程的控制套接字；也可设环境变量 LINZHANG_SOCKET；默认 " CLIENT_SOCKET,
+        "  --json             输出 JSON，供程序使用",
+        "  --lang zh|en       中文或英文；不写时按环境变量 LC_ALL、LC_MESSAGES、LANG，以 en 开头为英文，其余为中文",
+        "  --timeout 秒       等待应答的时间，默认 30；给出时也等守护进程启动",
+        "  --request 请求号   32 位十六进制数；用同一请求号重复执行，只生效一次",
+        "选项可在任何位置，也可写作 --名称=内容；内容为 @文件 时取文件的内容，以 @@ 开头则是以 @ 开头的文字。",
+        "退出码：0 完成，1 被拒绝，2 用法不对，3 连不上守护进程。",
+    };
+    for (size_t i = 0; i < LZ_COUNT(lines); i++) fprintf(out, "%s\n", lz_text(lang, lines[i]));
 }
 
-static void put_all(FILE *out) {
-    put_usage(out);
+static void put_all(FILE *out, enum lz_lang lang) {
+    put_usage(out, lang);
     for (size_t i = 0; i < verbs_known(); i++) {
         for (size_t g = 0; g < LZ_COUNT(groups); g++)
-            if (strcmp(groups[g].words, verb_at(i)->words) == 0) fprintf(out, "\n%s\n", groups[g].title);
-        put_verb(out, verb_at(i));
+            if (strcmp(groups[g].words, verb_at(i)->words) == 0) fprintf(out, "\n%s\n", lz_text(lang, groups[g].title));
+        put_verb(out, lang, verb_at(i));
     }
     putc('\n', out);
-    put_nouns(out);
-    put_all_moves(out, NULL);
-    fputs("\n一条命令的选项：linzhangctl help task issue；一类事项：linzhangctl help problem\n", out);
+    put_nouns(out, lang);
+    put_all_moves(out, lang, NULL);
+    fprintf(out, "\n%s\n", lz_text(lang, "一条命令的选项：linzhangctl help task issue；一类事项：linzhangctl help problem"));
 }
 
-static void put_items(FILE *out, const struct verb *verb, bool required) {
+static void put_items(FILE *out, enum lz_lang lang, const struct verb *verb, bool required) {
     struct spec_item item;
     bool any = false;
     for (const char *spec = verb->spec; spec_next(&spec, &item);) {
         if (!item.option || item.required != required) continue;
-        if (!any) fprintf(out, "%s\n", required ? "必须有：" : "可以有：");
+        if (!any) fprintf(out, "%s\n", lz_text(lang, required ? "必须有：" : "可以有："));
         any = true;
         fprintf(out, "  --%s%s%s\n", item.name, item.value[0] ? " " : "", item.value);
     }
 }
 
-static void put_detail(FILE *out, const struct verb *verb) {
-    fprintf(out, "用法：linzhangctl %s%s%s\n%s\n", verb->words, verb->spec[0] ? " " : "", verb->spec, verb->help);
-    if (strncmp(verb->words, "NOUN", 4) == 0) put_nouns(out);
-    put_items(out, verb, true);
-    put_items(out, verb, false);
+static void put_detail(FILE *out, enum lz_lang lang, const struct verb *verb) {
+    fprintf(out, lz_text(lang, "用法：linzhangctl %s%s%s\n%s\n"), verb->words, verb->spec[0] ? " " : "", verb->spec, lz_text(lang, verb->help));
+    if (strncmp(verb->words, "NOUN", 4) == 0) put_nouns(out, lang);
+    put_items(out, lang, verb, true);
+    put_items(out, lang, verb, false);
     if (verb->mode == MODE_WRITE || verb->mode == MODE_IMPORT)
-        fputs("没有得到应答时，用提示的 --request 再次执行即可，不会重复生效。\n", out);
-    if (strcmp(verb->handler, "move") == 0) put_all_moves(out, NULL);
+        fprintf(out, "%s\n", lz_text(lang, "没有得到应答时，用提示的 --request 再次执行即可，不会重复生效。"));
+    if (strcmp(verb->handler, "move") == 0) put_all_moves(out, lang, NULL);
 }
 
 /* One word of a topic against one of a verb's. */
@@ -184,41 +191,41 @@ static bool verb_fits(const struct verb *verb, const char *const *topic, size_t 
     return true;
 }
 
-static bool put_topic(FILE *out, const char *const *topic, size_t n_topic) {
+static bool put_topic(FILE *out, enum lz_lang lang, const char *const *topic, size_t n_topic) {
     bool any = false, whole = false;
     for (size_t i = 0; i < verbs_known(); i++) {
         if (!verb_fits(verb_at(i), topic, n_topic, &whole) || !whole) continue;
         if (any) putc('\n', out);
-        put_detail(out, verb_at(i));
+        put_detail(out, lang, verb_at(i));
         any = true;
     }
     for (size_t i = 0; i < verbs_known(); i++) {
         if (!verb_fits(verb_at(i), topic, n_topic, &whole) || whole) continue;
-        put_verb(out, verb_at(i));
+        put_verb(out, lang, verb_at(i));
         any = true;
     }
     return any;
 }
 
-static bool put_move_topic(FILE *out, const char *const *topic, size_t n_topic) {
+static bool put_move_topic(FILE *out, enum lz_lang lang, const char *const *topic, size_t n_topic) {
     const struct noun *noun = noun_find(topic[0]);
     size_t at = noun ? 1 : 0;
-    if (n_topic == 1 && noun) return put_moves(out, noun_machine(noun), NULL);
+    if (n_topic == 1 && noun) return put_moves(out, lang, noun_machine(noun), NULL);
     if (n_topic <= at) return false;
-    bool any = noun ? put_moves(out, noun_machine(noun), topic[at]) : put_all_moves(out, topic[at]);
-    if (any) fprintf(out, "\n用法：linzhangctl [NOUN] %s\n", verb_by_handler("move")->spec);
+    bool any = noun ? put_moves(out, lang, noun_machine(noun), topic[at]) : put_all_moves(out, lang, topic[at]);
+    if (any) fprintf(out, lz_text(lang, "\n用法：linzhangctl [NOUN] %s\n"), verb_by_handler("move")->spec);
     return any;
 }
 
 /* Longer topics that say nothing more (an ID behind a verb) are cut until something is known. */
-bool help_print(FILE *out, const char *const *topic, size_t n_topic) {
+bool help_print(FILE *out, enum lz_lang lang, const char *const *topic, size_t n_topic) {
     if (n_topic == 0) {
-        put_all(out);
+        put_all(out, lang);
         return true;
     }
     for (; n_topic > 0; n_topic--) {
-        bool any = put_topic(out, topic, n_topic);
-        if (put_move_topic(out, topic, n_topic) || any) return true;
+        bool any = put_topic(out, lang, topic, n_topic);
+        if (put_move_topic(out, lang, topic, n_topic) || any) return true;
     }
     return false;
 }
@@ -294,7 +301,7 @@ static void put_first_case(FILE *out, const char *word) {
 bool completion_print(FILE *out, const char *shell) {
     if (strcmp(shell, "bash") != 0) return false;
     fputs("# source <(linzhangctl completion bash)\n_linzhangctl() {\n"
-          "  local cur=${COMP_WORDS[COMP_CWORD]} line= w list='--json --timeout --request --help'\n"
+          "  local cur=${COMP_WORDS[COMP_CWORD]} line= w list='--json --lang --timeout --request --help'\n"
           "  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do [[ $w == -* ]] || line+=\"$w \"; done\n"
           "  case $line in\n    \"\") list+=\"", out);
     put_first_words(out);

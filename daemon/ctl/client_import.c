@@ -112,7 +112,7 @@ static void reject(struct import *im, const struct source *source, enum lz_err c
         result->rejects = rejects;
         result->rejects_room = room;
     }
-    if (text.len == 0) text = lz_bytes_str(lz_err_zh(code));
+    if (text.len == 0) text = lz_bytes_str(lz_text(im->session->lang, lz_err_zh(code)));
     uint8_t *kept = client_alloc(arena, text.len);
     memcpy(kept, text.data, text.len);
     result->rejects[result->n_rejects++] = (struct reject){ source->line, code, lz_bytes_of(kept, text.len), source->text };
@@ -142,7 +142,7 @@ static void slot_done(struct import *im, struct slot *slot, const struct answer 
     slot->busy = false;
     /* The daemon tells again what it told the first time: with the same request id it must have been the same lines. */
     if (answer->n_ids > 0 && answer->n_ids != slot->n) {
-        slot_reject_all(im, slot, LZ_conflict, lz_bytes_str("这一批与用同一 --request 首次导入时不同：请用原来的文件，或换一个 --request"));
+        slot_reject_all(im, slot, LZ_conflict, lz_bytes_str(lz_text(im->session->lang, "这一批与用同一 --request 首次导入时不同：请用原来的文件，或换一个 --request")));
         return;
     }
     if (answer->code != LZ_ok && answer->n_refused == 0) {
@@ -237,7 +237,7 @@ static enum lz_err resolve(struct import *im, struct lz_bytes text, const struct
     struct resolved *r = client_alloc(im->session->arena, sizeof *r);
     char whole_text[REC_ID_TEXT] = "";
     bool whole = false;
-    *r = (struct resolved){ .text = text, .next = *bucket };
+    *r = (struct resolved){ .text = text, .fail.lang = fail->lang, .next = *bucket };
     if (text.len && text.len < sizeof whole_text) memcpy(whole_text, text.data, text.len);
     enum lz_err err = LZ_ok;
     /* A whole id needs no question: the daemon looks at it when it gets the draft. */
@@ -323,7 +323,7 @@ static enum lz_err line_draft(struct import *im, struct lz_bytes line, struct re
 static enum lz_err line_take(struct import *im, struct slot *slot, const struct source *source, struct lz_fail *fail) {
     struct record *draft = client_alloc(slot->arena, sizeof *draft);
     struct lz_bytes task = { 0 };
-    struct lz_fail why = { .code = LZ_ok };
+    struct lz_fail why = { .lang = im->session->lang };
     enum lz_err bad = line_draft(im, source->text, draft, &task, &why);
     slot->lines++;
     slot->text_bytes += source->text.len;

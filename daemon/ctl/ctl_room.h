@@ -48,7 +48,8 @@ struct call {
     const uint8_t *client;
     size_t client_len;
     struct answer answer;
-    struct lz_fail *fail;
+    struct lz_fail *fail;                        /* its lang: of the sentence */
+    enum lz_lang lang;                           /* of the words in the rows */
     /* rows: seen counts those of all answers to this question, skip those that earlier ones gave */
     struct row *rows;
     size_t n_rows, bytes, skip, seen;
@@ -62,6 +63,7 @@ bool row_begin(struct call *c, const char *section);     /* false: given before,
 void row_end(struct call *c);
 void cell_bytes(struct call *c, const char *name, struct lz_bytes text);
 void cell_text(struct call *c, const char *name, const char *text);
+void cell_word(struct call *c, const char *name, const char *zh);      /* a word of ours, in the language of the rows */
 void cell_format(struct call *c, const char *name, const char *format, ...) LZ_PRINTF(3, 4);
 void cell_i64(struct call *c, const char *name, int64_t value);
 void cell_u64(struct call *c, const char *name, uint64_t value);
@@ -73,10 +75,14 @@ void cell_id(struct call *c, const char *name, struct rec_id id);
 void cell_kind(struct call *c, uint32_t kind);                         /* kind and kind_zh */
 void cell_state(struct call *c, const struct standing *s);             /* state, state_zh, colour, colour_zh; NULL: empty */
 void cell_percent(struct call *c, int64_t numerator, int64_t denominator, bool bar);
-void card(struct call *c, const char *item, const char *format, ...) LZ_PRINTF(3, 4);   /* left out when empty */
+/* One line of a card; left out when empty. item and format are ours, in Chinese, and translated here. */
+void card(struct call *c, const char *item, const char *format, ...) LZ_PRINTF(3, 4);
 void card_bytes(struct call *c, const char *item, struct lz_bytes value);
 void card_time(struct call *c, const char *item, uint64_t wall_ms);
 void say(struct call *c, const char *format, ...) LZ_PRINTF(2, 3);     /* the sentence of a good answer */
+/* Words of ours as arguments: in a sentence (say, lz_refuse), in a row (cell_format, card). */
+static inline __attribute__((format_arg(2))) const char *said(const struct call *c, const char *zh) { return lz_text(c->fail->lang, zh); }
+static inline __attribute__((format_arg(2))) const char *shown(const struct call *c, const char *zh) { return lz_text(c->lang, zh); }
 const char *unit_name(const struct call *c, uint32_t code);            /* "" when unknown */
 const char *unit_label(const struct call *c, uint32_t code);           /* `410800 焦作市`, or the code alone */
 struct lz_bytes text_clip(struct lz_bytes text, size_t max);           /* cut between characters */
@@ -137,6 +143,10 @@ const struct ctl_options *ctl_settings(const struct ctl *ctl);
 bool roster_may_change(const struct call *c);
 void roster_changed(struct call *c, uint32_t code, bool hang_up, struct lz_bytes before);
 bool link_of(struct call *c, uint32_t code, struct link_view *view);
+/* told.c: why a link is not live, and why a neighbour says that it is not, in the language that is asked for */
+const char *reason_of(struct call *c, enum lz_lang lang, const struct link_view *view);
+const char *cause_of(struct call *c, enum lz_lang lang, const struct link_view *view);
+const char *retold(struct call *c, enum lz_lang lang, const char *text);      /* a sentence of ours that was made in Chinese: as well as it goes */
 /* verbs_admin.c */
 enum lz_err roster_write(const char *path, struct lz_bytes text, struct lz_fail *fail);   /* "": nowhere */
 

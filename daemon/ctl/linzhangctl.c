@@ -21,6 +21,8 @@ struct client {
     struct printer out, err;
 };
 
+static __attribute__((format_arg(2))) const char *told(const struct client *c, const char *zh) { return lz_text(c->command.lang, zh); }
+
 static int refuse(struct client *c, enum lz_err code, struct lz_bytes text) {
     struct answer answer = { .code = code, .text = text };
     if (c->command.json) print_json_answer(stdout, &answer);
@@ -37,7 +39,7 @@ static void add_request(const struct client *c, struct lz_fail *fail) {
     size_t used = strlen(fail->text);
     if (fail->code != LZ_unreachable || !writes || !c->session.sent) return;
     lz_hex(c->command.request, REQUEST_BYTES, request);
-    (void)snprintf(fail->text + used, sizeof fail->text - used, "。结果不明；请加上 --request %s 再次执行同一命令，不会重复生效", request);
+    (void)snprintf(fail->text + used, sizeof fail->text - used, lz_said(fail, "。结果不明；请加上 --request %s 再次执行同一命令，不会重复生效"), request);
 }
 
 static int refuse_unknown(struct client *c, struct lz_fail *fail) {
@@ -58,13 +60,13 @@ static enum lz_err file_create(const char *path, mode_t mode, const char *text, 
     int length = snprintf(line, sizeof line, "%s\n", text);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0 && errno == EEXIST) return lz_refuse(fail, LZ_already, "%s 已经存在，没有改动：请换一个文件名，或先移走它", path);
-    if (fd < 0) return lz_refuse(fail, LZ_store_io, "不能建立文件 %s：%s", path, errno_zh(errno));
+    if (fd < 0) return lz_refuse(fail, LZ_store_io, "不能建立文件 %s：%s", path, errno_told(lz_fail_lang(fail), errno));
     bool written = fchmod(fd, mode) == 0 && write(fd, line, (size_t)length) == length && fsync(fd) == 0;
     int reason = errno;
     explicit_bzero(line, sizeof line);
     if (close(fd) != 0 || !written) {
         (void)unlink(path);
-        return lz_refuse(fail, LZ_store_io, "写不了文件 %s：%s", path, errno_zh(reason));
+        return lz_refuse(fail, LZ_store_io, "写不了文件 %s：%s", path, errno_told(lz_fail_lang(fail), reason));
     }
     return LZ_ok;
 }
@@ -85,7 +87,7 @@ static int local_keygen(struct client *c) {
     const char *path = arg(c, "file");
     char *public_path = arena_printf(c->arena, "%s.pub", path), text[KEY_TEXT];
     uint8_t public_key[KEY_BYTES], secret_key[KEY_BYTES];
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     struct stat status;
     if (lstat(public_path, &status) == 0) {
         (void)lz_refuse(&fail, LZ_already, "%s 已经存在，没有改动：请换一个文件名，或先移走它", public_path);
@@ -104,7 +106,7 @@ static int local_keygen(struct client *c) {
 
 static int local_key_show(struct client *c) {
     struct lz_bytes file;
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     char text[KEY_TEXT] = "";
     uint8_t secret_key[KEY_BYTES], public_key[KEY_BYTES];
     if (key_file_check(arg(c, "file"), &fail)) return refuse_fail(c, &fail);
@@ -113,22 +115,22 @@ static int local_key_show(struct client *c) {
     if (file.len == KEY_TEXT - 1) memcpy(text, file.data, file.len);
     bool good = wire_key_parse(text, secret_key);
     explicit_bzero(text, sizeof text);
-    if (!good) return refuse(c, LZ_bad_key, lz_bytes_str("文件中不是私钥：应是 keygen 写下的 40 个字符"));
+    if (!good) return refuse(c, LZ_bad_key, lz_bytes_str(told(c, "文件中不是私钥：应是 keygen 写下的 40 个字符")));
     wire_key_public(secret_key, public_key);
     explicit_bzero(secret_key, sizeof secret_key);
     return tell_key(c, public_key);
 }
 
 static int local_help(struct client *c) {
-    if (help_print(stdout, c->command.topic, c->command.n_topic)) return EXIT_DONE;
-    struct lz_fail fail;
+    if (help_print(stdout, c->command.lang, c->command.topic, c->command.n_topic)) return EXIT_DONE;
+    struct lz_fail fail = { .lang = c->command.lang };
     (void)lz_refuse(&fail, LZ_usage, "没有关于“%s”的帮助；linzhangctl help 列出全部", c->command.topic[0]);
     return refuse_fail(c, &fail);
 }
 
 static int local_completion(struct client *c) {
     if (completion_print(stdout, arg(c, "shell"))) return EXIT_DONE;
-    return refuse(c, LZ_usage, lz_bytes_str("只有 bash 的补全脚本：linzhangctl completion bash"));
+    return refuse(c, LZ_usage, lz_bytes_str(told(c, "只有 bash 的补全脚本：linzhangctl completion bash")));
 }
 
 static int local_version(struct client *c) {
@@ -165,7 +167,7 @@ static struct ask ask_of(struct client *c) {
 
 static int ask_and_tell(struct client *c, struct ask *ask) {
     struct answer answer;
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     if (session_ask(&c->session, ask, &answer, &fail)) return refuse_unknown(c, &fail);
     if (c->command.json) {
         print_json_answer(stdout, &answer);
@@ -194,7 +196,7 @@ static bool is_under_way(const struct answer *answer) {
 static int run_backup(struct client *c) {
     struct ask ask = ask_of(c), after = { .verb = lz_bytes_str("backup status") };
     struct answer answer;
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     if (session_ask(&c->session, &ask, &answer, &fail)) return refuse_unknown(c, &fail);
     while (answer.code == LZ_ok) {
         if (session_ask(&c->session, &after, &answer, &fail)) return refuse_unknown(c, &fail);
@@ -210,7 +212,7 @@ static int run_backup(struct client *c) {
 /* The file is ours to read and write, with the rights of who runs this; what is in it the daemon knows. */
 static int run_bundle(struct client *c) {
     struct answer answer;
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     bool out = strcmp(c->command.verb->handler, "bundle_export") == 0;
     enum lz_err err = out ? bundle_export(&c->session, &c->command, &answer, &fail) : bundle_import(&c->session, &c->command, &answer, &fail);
     if (err != LZ_ok) return refuse_fail(c, &fail);
@@ -222,7 +224,7 @@ static int run_bundle(struct client *c) {
 static int run_put(struct client *c) {
     struct ask ask = ask_of(c);
     struct lz_bytes draft;
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     if (form_draft(c->arena, &c->command, &draft, &fail) != LZ_ok) return refuse_fail(c, &fail);
     ask.drafts = &draft;
     ask.n_drafts = 1;
@@ -248,7 +250,7 @@ static bool watch_show(struct client *c, const struct answer *answer) {
 static int run_stream(struct client *c) {
     struct ask ask = ask_of(c);
     struct answer answer;
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     struct arena *scratch = arena_create(SCRATCH_BYTES);
     ask.seq = ++c->session.seq;
     if (session_send(&c->session, &ask, &fail)) return refuse_fail(c, &fail);
@@ -273,21 +275,21 @@ static bool rejects_open(struct client *c, FILE **file) {   /* *file stays NULL:
     *file = NULL;
     if (!*path) return true;
     *file = fopen(path, "we");
-    if (!*file) fprintf(stderr, "用法不对：不能写 --reject 的文件 %s：%s\n", path, errno_zh(errno));
+    if (!*file) fprintf(stderr, told(c, "用法不对：不能写 --reject 的文件 %s：%s\n"), path, errno_told(c->command.lang, errno));
     return *file != NULL;
 }
 
 static bool rejects_write(struct client *c, FILE *file, const struct import_result *result) {
-    if (file || !c->command.json) print_rejects(file ? file : stderr, result, file != NULL);
+    if (file || !c->command.json) print_rejects(file ? file : stderr, c->command.lang, result, file != NULL);
     return !file || fclose(file) == 0;
 }
 
 /* It could not go on: what is known, what is not, and how to go on. */
 static int tell_import_broken(struct client *c, const struct import_result *result, struct lz_fail *fail) {
-    char *text = arena_printf(c->arena, "导入 %u 条，拒绝 %zu 条，结果不明 %u 条", result->imported, result->n_rejects, result->unknown);
+    char *text = arena_printf(c->arena, told(c, "导入 %u 条，拒绝 %zu 条，结果不明 %u 条"), result->imported, result->n_rejects, result->unknown);
     add_request(c, fail);
     if (c->command.json) {
-        print_json_import(stdout, fail->code, lz_bytes_str(arena_printf(c->arena, "%s；%s", text, fail->text)), result);
+        print_json_import(stdout, fail->code, lz_bytes_str(arena_printf(c->arena, told(c, "%s；%s"), text, fail->text)), result);
         return lz_err_exit(fail->code);
     }
     printf("%s\n", text);
@@ -295,9 +297,9 @@ static int tell_import_broken(struct client *c, const struct import_result *resu
 }
 
 static int tell_import(struct client *c, const struct import_result *result) {
-    char *text = arena_printf(c->arena, "导入 %u 条，拒绝 %zu 条", result->imported, result->n_rejects);
+    char *text = arena_printf(c->arena, told(c, "导入 %u 条，拒绝 %zu 条"), result->imported, result->n_rejects);
     enum lz_err code = result->n_rejects == 0 ? LZ_ok : result->rejects[0].code;
-    if (result->n_rejects > 0 && command_arg(&c->command, "atomic")) text = arena_printf(c->arena, "%s；因 --atomic，其余各行也没有导入", text);
+    if (result->n_rejects > 0 && command_arg(&c->command, "atomic")) text = arena_printf(c->arena, told(c, "%s；因 --atomic，其余各行也没有导入"), text);
     if (c->command.json) print_json_import(stdout, code, lz_bytes_str(text), result);
     else printf("%s\n", text);
     return result->n_rejects == 0 ? EXIT_DONE : EXIT_REFUSED;
@@ -305,7 +307,7 @@ static int tell_import(struct client *c, const struct import_result *result) {
 
 static int run_import(struct client *c) {
     struct import_result result;
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     FILE *file;
     if (!rejects_open(c, &file)) return lz_err_exit(LZ_usage);
     enum lz_err err = import_run(&c->session, &c->command, &result, &fail);
@@ -313,18 +315,18 @@ static int run_import(struct client *c) {
     bool begun = result.imported > 0 || result.n_rejects > 0 || result.unknown > 0;
     int code = !err ? tell_import(c, &result) : begun ? tell_import_broken(c, &result, &fail) : refuse_unknown(c, &fail);
     if (written) return code;
-    fprintf(stderr, "拒收清单没有写完整：%s\n", errno_zh(errno));
+    fprintf(stderr, told(c, "拒收清单没有写完整：%s\n"), errno_told(c->command.lang, errno));
     return EXIT_REFUSED;
 }
 
 /* ---- */
 
 static int run(struct client *c) {
-    struct lz_fail fail;
+    struct lz_fail fail = { .lang = c->command.lang };
     if (c->command.verb->mode == MODE_LOCAL) return run_local(c);
     if (!c->command.request_given) lz_random(c->command.request, REQUEST_BYTES);
     c->session = (struct session){ .arena = c->arena, .path = c->command.socket, .timeout_ms = c->command.timeout_ms,
-                                   .patient = c->command.timeout_given };
+                                   .patient = c->command.timeout_given, .lang = c->command.lang, .program = c->command.json };
     if (session_open(&c->session, &fail)) return refuse_fail(c, &fail);
     int code = EXIT_REFUSED;
     switch (c->command.verb->mode) {
@@ -339,10 +341,11 @@ static int run(struct client *c) {
 
 int main(int argc, char **argv) {
     struct client c = { .arena = arena_create(ARENA_BYTES) };
-    struct lz_fail fail;
-    c.out = printer_for(stdout, c.arena);
-    c.err = printer_for(stderr, c.arena);
+    struct lz_fail fail = { .lang = lz_lang_wanted() };
+    lz_lang_open(NULL);
     enum lz_err err = command_parse(c.arena, argc, argv, &c.command, &fail);
+    c.out = printer_for(stdout, c.arena, c.command.lang);
+    c.err = printer_for(stderr, c.arena, c.command.lang);
     int code = err ? refuse_fail(&c, &fail) : run(&c);
     if (fflush(stdout) != 0 && code == EXIT_DONE) code = EXIT_REFUSED;
     return code;

@@ -45,8 +45,8 @@ static bool is_right(struct lz_bytes name) {
     return at >= 0 && headings[at].right;
 }
 
-struct printer printer_for(FILE *out, struct arena *arena) {
-    struct printer printer = { .out = out, .arena = arena };
+struct printer printer_for(FILE *out, struct arena *arena, enum lz_lang lang) {
+    struct printer printer = { .out = out, .arena = arena, .lang = lang };
     if (!isatty(fileno(out))) return printer;
     const char *no_colour = getenv("NO_COLOR"), *columns = getenv("COLUMNS");
     struct winsize size;
@@ -205,7 +205,8 @@ static void sheet_choose(const struct printer *p, struct sheet *sheet) {
         if (!is_shown(sheet, &column)) continue;
         int at = heading_of(column.name);
         const struct form_field *field = field_of(p, column.name);
-        column.heading = is_bar(column.name) ? "" : field ? field->zh : at >= 0 ? headings[at].heading : on_one_line(p->arena, column.name);
+        const char *heading = field ? field->zh : at >= 0 ? headings[at].heading : NULL;
+        column.heading = is_bar(column.name) ? "" : heading ? lz_heading(p->lang, heading) : on_one_line(p->arena, column.name);
         column.right = field ? field->type >= FIELD_NUMBER && field->type <= FIELD_DEGREES : at >= 0 && headings[at].right;
         column.whole = column.whole || column.right || is_bar(column.name) || is(column.name, "id") || is(column.name, "key") || is(column.name, "hash");
         size_t width = width_of(column.heading);
@@ -295,7 +296,7 @@ static void put_value(const struct printer *p, const char *text, size_t indent, 
 static void put_field(const struct printer *p, const char *label, size_t label_width, struct lz_bytes text, const char *ansi) {
     size_t indent = label_width + 2;
     pad(p->out, label_width - width_of(label));
-    fprintf(p->out, "%s：", label);
+    fprintf(p->out, lz_text(p->lang, "%s："), label);
     for (size_t at = 0; at <= text.len;) {
         const uint8_t *end = at < text.len ? memchr(text.data + at, '\n', text.len - at) : NULL;
         size_t len = end ? (size_t)(end - text.data) - at : text.len - at;
@@ -312,14 +313,14 @@ static void print_card_row(const struct printer *p, const struct sheet *sheet, c
         const struct column *column = &sheet->columns[i];
         struct lz_bytes text = row_named(row, column->name);
         if (is_empty(text)) continue;
-        const char *label = is_bar(column->name) ? "进度" : column->heading;
+        const char *label = is_bar(column->name) ? lz_heading(p->lang, "进度") : column->heading;
         struct lz_bytes value = is_bar(column->name) ? lz_bytes_str(bar(p->arena, text)) : text;
         put_field(p, label, label_width, value, ansi_for(p, row, column->name, text));
     }
 }
 
 static void print_card(const struct printer *p, const struct sheet *sheet) {
-    size_t label_width = width_of("进度");
+    size_t label_width = width_of(lz_heading(p->lang, "进度"));
     for (size_t i = 0; i < sheet->n_columns; i++) {
         size_t width = width_of(sheet->columns[i].heading);
         if (width > label_width) label_width = width;
@@ -428,10 +429,10 @@ void print_text(const struct printer *p, struct lz_bytes text) {
 
 void print_refusal(const struct printer *p, enum lz_err code, struct lz_bytes text) {
     size_t mark = arena_used(p->arena);
-    if (text.len == 0) text = lz_bytes_str(lz_err_zh(code));
-    if (code == LZ_usage) fprintf(p->out, "用法不对：");
-    else if (code == LZ_unreachable) fprintf(p->out, "未完成（%s）：", lz_err_name(code));
-    else fprintf(p->out, "拒绝（%s）：", lz_err_name(code));
+    if (text.len == 0) text = lz_bytes_str(lz_text(p->lang, lz_err_zh(code)));
+    if (code == LZ_usage) fprintf(p->out, "%s", lz_text(p->lang, "用法不对："));
+    else if (code == LZ_unreachable) fprintf(p->out, lz_text(p->lang, "未完成（%s）："), lz_err_name(code));
+    else fprintf(p->out, lz_text(p->lang, "拒绝（%s）："), lz_err_name(code));
     print_text(p, text);
     arena_rewind(p->arena, mark);
 }
@@ -455,7 +456,7 @@ static void print_ids(const struct printer *p, const struct answer *answer) {
         char room[REC_ID_TEXT];
         struct lz_bytes id = id_text(answer->ids[i], room);
         if (id.len == 0 || mentions(answer, id)) continue;
-        fputs("编号：", p->out);
+        fputs(lz_text(p->lang, "编号："), p->out);
         print_text(p, id);
     }
 }
@@ -593,10 +594,10 @@ void print_json_import(FILE *out, enum lz_err code, struct lz_bytes text, const 
 /* ---- the reject list -------------------------------------------------------------------------------------------------------- */
 
 /* On a terminal the original line is made harmless; in a file it stays as it was, so that it can be corrected. */
-void print_rejects(FILE *out, const struct import_result *result, bool with_head) {
+void print_rejects(FILE *out, enum lz_lang lang, const struct import_result *result, bool with_head) {
     bool harmless = isatty(fileno(out)) == 1;
     struct arena *arena = arena_create(64U << 20);
-    if (with_head) fputs("# 行\t代码\t原因\t原文\n", out);
+    if (with_head) fputs(lz_text(lang, "# 行\t代码\t原因\t原文\n"), out);
     for (size_t i = 0; i < result->n_rejects; i++) {
         const struct reject *reject = &result->rejects[i];
         size_t mark = arena_used(arena);

@@ -43,11 +43,13 @@ void cell_text(struct call *c, const char *name, const char *text) {
     cell_bytes(c, name, lz_bytes_of(copy, copy ? len : 0));
 }
 
+void cell_word(struct call *c, const char *name, const char *zh) { cell_text(c, name, lz_text(c->lang, zh)); }
+
 void cell_format(struct call *c, const char *name, const char *format, ...) {
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof text, lz_text(c->lang, format), args);
     va_end(args);
     cell_text(c, name, text);
 }
@@ -83,14 +85,14 @@ void cell_id(struct call *c, const char *name, struct rec_id id) {
 void cell_kind(struct call *c, uint32_t kind) {
     const struct kind_row *row = kind_row(kind);
     cell_text(c, "kind", row ? row->name : "unknown");
-    cell_text(c, "kind_zh", row ? row->zh : "不认识");
+    cell_word(c, "kind_zh", row ? row->zh : "不认识");
 }
 
 void cell_state(struct call *c, const struct standing *s) {
     cell_text(c, "state", s ? state_name((enum machine)s->machine, s->state) : "");
-    cell_text(c, "state_zh", s ? state_zh((enum machine)s->machine, s->state) : "");
+    cell_word(c, "state_zh", s ? state_zh((enum machine)s->machine, s->state) : "");
     cell_text(c, "colour", s ? colour_name((enum colour)s->colour) : "");
-    cell_text(c, "colour_zh", s ? colour_zh((enum colour)s->colour) : "");
+    cell_word(c, "colour_zh", s ? colour_zh((enum colour)s->colour) : "");
 }
 
 /* Shares are computed here, for showing only; what is stored and summed are the two numbers. */
@@ -105,7 +107,7 @@ void card(struct call *c, const char *item, const char *format, ...) {
     char text[640];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof text, lz_text(c->lang, format), args);
     va_end(args);
     if (text[0]) card_bytes(c, item, lz_bytes_of(arena_copy(c->arena, text, strlen(text)), strlen(text)));
 }
@@ -125,7 +127,7 @@ static const char *field_of(const char *heading) {
 void card_bytes(struct call *c, const char *item, struct lz_bytes value) {
     if (value.len == 0 || !value.data || !row_begin(c, "card")) return;
     cell_text(c, "_field", field_of(item));
-    cell_text(c, "item_name", item);
+    cell_text(c, "item_name", lz_heading(c->lang, item));
     cell_bytes(c, "value", value);
     row_end(c);
 }
@@ -141,7 +143,7 @@ void say(struct call *c, const char *format, ...) {
     char text[640];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof text, lz_text(c->fail->lang, format), args);
     va_end(args);
     struct lz_bytes clipped = text_clip(lz_bytes_str(text), sizeof text - 1);
     const char *copy = arena_copy(c->arena, clipped.data, clipped.len);

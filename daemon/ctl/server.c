@@ -14,6 +14,7 @@ struct client { uint8_t b[64]; size_t len; };
 struct outgoing {
     struct client to;
     uint64_t seq;
+    enum lz_lang lang;
     struct lz_bytes packet;          /* in the turn's arena */
 };
 struct deferred {
@@ -25,6 +26,8 @@ struct deferred {
 struct watcher {
     struct client to;
     uint64_t seq;
+    enum lz_lang lang;
+    bool program;
     const struct kind_row *kind;     /* NULL: all kinds */
 };
 struct author { uint32_t uid; char name[AUTHOR_NAME_MAX]; };
@@ -144,11 +147,12 @@ static void begin_answers(struct ctl *ctl) {
     ctl->flushed = false;
 }
 
-static void post(struct ctl *ctl, const uint8_t *client, size_t client_len, uint64_t seq, struct lz_bytes packet) {
-    LZ_ASSERT(ctl->n_out < ANSWERS_MAX && client_len <= sizeof ctl->out->to.b);
+static void post(struct call *c, uint64_t seq, struct lz_bytes packet) {
+    struct ctl *ctl = c->ctl;
+    LZ_ASSERT(ctl->n_out < ANSWERS_MAX && c->client_len <= sizeof ctl->out->to.b);
     struct outgoing *out = &ctl->out[ctl->n_out++];
-    *out = (struct outgoing){ .to.len = client_len, .seq = seq, .packet = packet };
-    memcpy(out->to.b, client, client_len);
+    *out = (struct outgoing){ .to.len = c->client_len, .seq = seq, .lang = c->fail->lang, .packet = packet };
+    memcpy(out->to.b, c->client, c->client_len);
 }
 
 static bool refusal_encoded(struct arena *arena, uint64_t seq, enum lz_err code, const char *text, struct lz_bytes *packet) {
@@ -158,8 +162,8 @@ static bool refusal_encoded(struct arena *arena, uint64_t seq, enum lz_err code,
 
 static void post_refusal(struct call *c, uint64_t seq, enum lz_err code) {
     struct lz_bytes packet;
-    if (c->fail->text[0] == 0) lz_refuse(c->fail, code, "%s", lz_err_zh(code));
-    if (refusal_encoded(c->arena, seq, code, c->fail->text, &packet)) post(c->ctl, c->client, c->client_len, seq, packet);
+    if (c->fail->text[0] == 0) lz_refuse(c->fail, code, "%s", said(c, lz_err_zh(code)));
+    if (refusal_encoded(c->arena, seq, code, c->fail->text, &packet)) post(c, seq, packet);
 }
 
 static struct lz_bytes encode_answer(struct call *c, enum lz_err code) {
@@ -167,7 +171,7 @@ static struct lz_bytes encode_answer(struct call *c, enum lz_err code) {
     struct lz_bytes packet = { 0 };
     answer->seq = c->ask->seq;
     answer->code = code;
-    if (code != LZ_ok && c->fail->text[0] == 0) lz_refuse(c->fail, code, "%s", lz_err_zh(code));
+    if (code != LZ_ok && c->fail->text[0] == 0) lz_refuse(c->fail, code, "%s", said(c, lz_err_zh(code)));
     if (code != LZ_ok) answer->text = lz_bytes_str(c->fail->text);
     answer->rows = c->rows;
     answer->n_rows = c->n_rows;
@@ -272,7 +276,7 @@ static bool answered(struct call *c) {
     if (answer_decode(c->arena, body, &answer) != LZ_ok) return false;
     answer.seq = c->ask->seq;
     if (answer_encode(c->arena, &answer, &packet) != LZ_ok) return false;
-    post(c->ctl, c->client, c->client_len, answer.seq, packet);
+    post(c, answer.seq, packet);
     return true;
 }
 
@@ -290,7 +294,7 @@ static void run(struct call *c) {
     bool gone = c->verb->mode == MODE_WRITE && err != LZ_ok && is_atomic(c);
     if (gone && !turn_untouched(c->turn)) turn_abandon(c->turn);
     if (c->verb->mode != MODE_WRITE) {
-        post(c->ctl, c->client, c->client_len, c->ask->seq, encode_answer(c, err));
+        post(c, c->ask->seq, encode_answer(c, err));
         return;
     }
     bool wrote = store_written(c->store);
@@ -298,7 +302,7 @@ static void run(struct call *c) {
     if (err == LZ_ok || (err != LZ_usage && err != LZ_full && !store_room(c->store).full)) audit_write(c, err);
     struct lz_bytes packet = encode_answer(c, err);
     if (err == LZ_ok && wrote) keep_answer(c, packet);
-    post(c->ctl, c->client, c->client_len, c->ask->seq, packet);
+    post(c, c->ask->seq, packet);
 }
 
 static bool defer(struct call *c, uint32_t uid, struct lz_bytes packet) {
@@ -334,6 +338,8 @@ static enum lz_err open_ask(struct call *c, struct ask *ask, uint32_t uid, struc
     if (err == LZ_ok && type != PACKET_ASK) err = lz_refuse(c->fail, LZ_bad_packet, "这里只接受提问");
     if (err == LZ_ok) err = ask_decode(c->arena, body, ask);
     if (err != LZ_ok) return err;
+    c->fail->lang = ask->lang;
+    c->lang = ask->program ? LZ_ZH : ask->lang;
     if (uid == UINT32_MAX) return lz_refuse(c->fail, LZ_not_allowed, "不能确认是谁在操作；请用本机的 linzhangctl");
     if (!lz_text_valid(ask->verb)) return lz_refuse(c->fail, LZ_bad_utf8, "操作名不是有效的文字");
     c->verb = verb_find(ask->verb, &c->kind);
@@ -421,7 +427,7 @@ enum lz_err watch_add(struct call *c, const struct kind_row *kind) {
     if (!w && ctl->n_watchers == WATCHERS_MAX)
         return lz_refuse(c->fail, LZ_too_many, "同时监视的已有 %d 个；请先结束别的 watch", WATCHERS_MAX);
     if (!w) w = &ctl->watchers[ctl->n_watchers++];
-    *w = (struct watcher){ .to.len = c->client_len, .seq = c->ask->seq, .kind = kind };
+    *w = (struct watcher){ .to.len = c->client_len, .seq = c->ask->seq, .lang = c->ask->lang, .program = c->ask->program, .kind = kind };
     memcpy(w->to.b, c->client, c->client_len);
     c->answer.streaming = true;
     return LZ_ok;
@@ -456,7 +462,7 @@ static void landed_row(struct call *c, const struct record *r) {
     cell_kind(c, r->kind);
     cell_unit(c, "origin", r->origin);
     cell_unit_name(c, "name", r->origin);
-    cell_text(c, "move_zh", r->kind == KIND_move ? move_zh(r->of.move.move) : "");
+    cell_word(c, "move_zh", r->kind == KIND_move ? move_zh(r->of.move.move) : "");
     cells_landed(c, r);
     row_end(c);
 }
@@ -464,8 +470,9 @@ static void landed_row(struct call *c, const struct record *r) {
 /* Registers are named by their key, which an id does not have: they are not told. */
 static struct lz_bytes landed_packet(struct ctl *ctl, const struct watcher *w, const struct rec_id *ids, size_t n) {
     struct ask ask = { .seq = w->seq };
-    struct lz_fail fail = { 0 };
+    struct lz_fail fail = { .lang = w->lang };
     struct call c = call_make(ctl, w->to.b, w->to.len, &ask, &fail);
+    c.lang = w->program ? LZ_ZH : w->lang;
     for (size_t i = 0; i < n && !c.cut; i++) {
         struct record r;
         if (w->kind && ids[i].kind != w->kind->number) continue;
@@ -487,7 +494,7 @@ static void tell_watchers(struct ctl *ctl) {
         struct lz_bytes packet = n ? landed_packet(ctl, &w, ids, n) : (struct lz_bytes){ 0 };
         bool there = true;
         if (packet.len && ctl->o.wire) there = wire_ask_send(ctl->o.wire, w.to.b, w.to.len, packet);
-        else if (packet.len) ctl->out[ctl->n_out++] = (struct outgoing){ w.to, w.seq, packet };
+        else if (packet.len) ctl->out[ctl->n_out++] = (struct outgoing){ w.to, w.seq, w.lang, packet };
         if (there) ctl->watchers[kept++] = w;
     }
     ctl->n_watchers = kept;
@@ -497,8 +504,10 @@ static void refuse_all(struct ctl *ctl, enum lz_err committed) {
     struct arena *arena = turn_arena(ctl->o.turn);
     const char *text = committed == LZ_full ? "存储空间不足或一次内容太多，什么也没有写入；请检查磁盘和 [store] budget_mib，或分批再试"
                                             : "存储写入失败，这一次什么也没有写入；守护进程将重新启动，请稍后再试";
-    for (size_t i = 0; i < ctl->n_out; i++)
-        if (!refusal_encoded(arena, ctl->out[i].seq, committed, text, &ctl->out[i].packet)) ctl->out[i].packet = (struct lz_bytes){ 0 };
+    for (size_t i = 0; i < ctl->n_out; i++) {
+        struct outgoing *out = &ctl->out[i];
+        if (!refusal_encoded(arena, out->seq, committed, lz_text(out->lang, text), &out->packet)) out->packet = (struct lz_bytes){ 0 };
+    }
 }
 
 void ctl_flush(struct ctl *ctl, enum lz_err committed) {

@@ -16,7 +16,7 @@ static void status_store(struct call *c) {
     lz_hex(epoch.b, sizeof epoch.b, hex);
     card(c, "存储", "%s", ctl_settings(c->ctl)->store_path);
     card(c, "已用空间", "%llu MiB，上限 %llu MiB，磁盘剩余 %llu MiB%s", (unsigned long long)(room.used_bytes >> 20), (unsigned long long)(room.budget_bytes >> 20),
-         (unsigned long long)(room.disk_free_bytes >> 20), room.exhausted ? "；已满，停止受理" : room.full ? "；将满，一般记录停止受理" : "");
+         (unsigned long long)(room.disk_free_bytes >> 20), shown(c, room.exhausted ? "；已满，停止受理" : room.full ? "；将满，一般记录停止受理" : ""));
     card(c, "记录", "%llu 条", (unsigned long long)counts.entries[TABLE_record]);
     card(c, "状态条数", "%llu 条", (unsigned long long)counts.entries[TABLE_standing]);
     card(c, "被拒收", "%llu 条", (unsigned long long)counts.entries[TABLE_refused]);
@@ -50,7 +50,7 @@ static const char *tier_zh(uint8_t tier) {
 
 static void cells_tier(struct call *c, const struct unit *unit) {
     cell_text(c, "tier", unit ? tier_name((enum tier)unit->tier) : "");
-    cell_text(c, "tier_zh", unit ? tier_zh(unit->tier) : "");
+    cell_word(c, "tier_zh", unit ? tier_zh(unit->tier) : "");
 }
 
 enum lz_err verb_status(struct call *c) {
@@ -58,16 +58,16 @@ enum lz_err verb_status(struct call *c) {
     const struct ctl_options *ctl = ctl_settings(c->ctl);
     char span[32] = "";
     card(c, "单位", "%s", unit_label(c, c->unit));
-    card(c, "层级", "%s", tier_zh(o->tier));
+    card(c, "层级", "%s", shown(c, tier_zh(o->tier)));
     if (o->parent) card(c, "上级", "%s", unit_label(c, o->parent));
     else card(c, "上级", "无（最上级）");
     card(c, "下级", "%zu 个", c->roster->n_children);
     card(c, "版本", "%s", ctl->software);
     card_time(c, "启动时间", ctl->started_wall_ms);
-    if (c->now.wall_ms > ctl->started_wall_ms) lz_span_print(c->now.wall_ms - ctl->started_wall_ms, span);
+    if (c->now.wall_ms > ctl->started_wall_ms) lz_span_print(c->lang, c->now.wall_ms - ctl->started_wall_ms, span);
     card(c, "已运行", "%s", span);
     card_time(c, "本机时间", c->now.wall_ms);
-    card(c, "数据找回", "%s", turn_recovering(c->turn) ? "正在等邻居交还数据，暂不受理" : "无");
+    card(c, "数据找回", "%s", shown(c, turn_recovering(c->turn) ? "正在等邻居交还数据，暂不受理" : "无"));
     status_store(c);
     status_counters(c);
     if (turn_recovering(c->turn)) say(c, "正在等邻居交还数据，暂不受理；确认无需等待时可执行 reclaim skip");
@@ -89,14 +89,14 @@ static void cell_eta(struct call *c, const struct link_view *v) {
     if (v->behind_out && v->rate_out > 0) seconds = (double)v->behind_out / v->rate_out;
     if (v->behind_in && v->rate_in > 0 && (double)v->behind_in / v->rate_in > seconds) seconds = (double)v->behind_in / v->rate_in;
     if (stands || seconds >= 1e9) strcpy(text, "未知");
-    else if (seconds > 0) lz_span_print((uint64_t)(seconds * 1000), text);
-    cell_text(c, "eta", text);
+    else if (seconds > 0) lz_span_print(c->lang, (uint64_t)(seconds * 1000), text);
+    cell_word(c, "eta", text);
 }
 
 static void cells_link(struct call *c, const struct link_view *v) {
     cell_text(c, "link", link_name(v->state));
-    cell_text(c, "link_zh", link_zh(v->state));
-    cell_text(c, "reason", v->reason);
+    cell_word(c, "link_zh", link_zh(v->state));
+    cell_text(c, "reason", reason_of(c, c->lang, v));
     cell_time(c, "since", v->since_wall_ms);
     cell_time(c, "last_seen", v->last_seen_wall_ms);
     cell_u64(c, "behind_in", v->behind_in);
@@ -106,7 +106,7 @@ static void cells_link(struct call *c, const struct link_view *v) {
 /* What was last known of a neighbour; v NULL: it is none. */
 static void cells_known(struct call *c, const struct link_view *v) {
     char span[32] = "", hex[33] = "";
-    if (v && v->oldest_out_ms && c->now.wall_ms > v->oldest_out_ms) lz_span_print(c->now.wall_ms - v->oldest_out_ms, span);
+    if (v && v->oldest_out_ms && c->now.wall_ms > v->oldest_out_ms) lz_span_print(c->lang, c->now.wall_ms - v->oldest_out_ms, span);
     if (v && !epoch_none(v->epoch)) lz_hex(v->epoch.b, sizeof v->epoch.b, hex);
     hex[8] = 0;
     cell_text(c, "age", span);
@@ -118,14 +118,14 @@ static void row_link(struct call *c, const struct link_view *v) {
     if (!row_begin(c, "list")) return;
     cell_unit(c, "unit", v->code);
     cell_unit_name(c, "name", v->code);
-    cell_text(c, "side", v->is_parent ? "上级" : "下级");
+    cell_word(c, "side", v->is_parent ? "上级" : "下级");
     cells_link(c, v);
     cell_u64(c, "behind_records", v->behind_out_records);
     cell_u64(c, "behind_bytes", v->behind_out_bytes);
     cells_known(c, v);
     cell_eta(c, v);
     cell_format(c, "clock", "%+.1f秒", (double)v->clock_offset_ms / 1000.0);
-    cell_text(c, "cause", v->cause);
+    cell_text(c, "cause", cause_of(c, c->lang, v));
     cell_text(c, "next", link_next(v));
     row_end(c);
 }
@@ -189,7 +189,7 @@ static void row_tree(struct call *c, uint32_t code, const struct views *views) {
     } else {
         cell_text(c, "link", child ? "through" : "not_enrolled");
         if (child) cell_format(c, "link_zh", "经 %06u", child->code);
-        else cell_text(c, "link_zh", "未登记");
+        else cell_word(c, "link_zh", "未登记");
         cell_text(c, "reason", "");
         cell_text(c, "since", "");
         cell_text(c, "last_seen", "");
@@ -219,9 +219,9 @@ static void row_why(struct call *c, uint32_t code, const char *state, const char
     if (!row_begin(c, "chain")) return;
     cell_unit(c, "unit", code);
     cell_unit_name(c, "name", code);
-    cell_text(c, "link_zh", state);
+    cell_word(c, "link_zh", state);
     cell_text(c, "reason", reason);
-    cell_text(c, "next", next);
+    cell_word(c, "next", next);
     row_end(c);
 }
 
@@ -240,15 +240,15 @@ static bool is_below(const struct call *c, uint32_t code) {
 }
 
 static void chain_to(struct call *c, uint32_t code, const struct link_view *v) {
-    row_why(c, v->code, link_zh(v->state), v->reason, link_next(v));
-    if (v->cause[0]) row_why(c, v->code, "对方自述", v->cause, "请在对方机器上执行 why，查它的上级");
-    if (code != v->code && code != c->unit) row_why(c, code, v->is_parent ? "在上级那一侧" : "在该下级之下", "本机只知道到上面一站为止", "请在那一站上执行 why");
-    const char *via = unit_label(c, v->code), *side = v->is_parent ? "上级" : "下级";
+    row_why(c, v->code, link_zh(v->state), reason_of(c, c->lang, v), link_next(v));
+    if (v->cause[0]) row_why(c, v->code, "对方自述", cause_of(c, c->lang, v), "请在对方机器上执行 why，查它的上级");
+    if (code != v->code && code != c->unit) row_why(c, code, v->is_parent ? "在上级那一侧" : "在该下级之下", shown(c, "本机只知道到上面一站为止"), "请在那一站上执行 why");
+    const char *via = unit_label(c, v->code), *side = said(c, v->is_parent ? "上级" : "下级");
     if (code == v->code && v->state == LINK_live) say(c, "与 %s 已同步", via);
-    else if (code == v->code) say(c, "与 %s %s：%s", via, link_zh(v->state), v->reason);
+    else if (code == v->code) say(c, "与 %s %s：%s", via, said(c, link_zh(v->state)), reason_of(c, c->fail->lang, v));
     else if (v->state == LINK_live)
         say(c, "%s 经%s %s 往来：本机与 %s 已同步；从那里到它是否同步，请在 %s 上执行 why", unit_label(c, code), side, via, via, via);
-    else say(c, "%s 经%s %s 往来，到不了它：本机与 %s %s，%s", unit_label(c, code), side, via, via, link_zh(v->state), v->reason);
+    else say(c, "%s 经%s %s 往来，到不了它：本机与 %s %s，%s", unit_label(c, code), side, via, via, said(c, link_zh(v->state)), reason_of(c, c->fail->lang, v));
 }
 
 enum lz_err verb_why(struct call *c) {
@@ -262,7 +262,7 @@ enum lz_err verb_why(struct call *c) {
         return lz_refuse(c->fail, LZ_unknown_unit, "没有单位 %06u：它不在区划表中，也不是上级或已登记的下级；units 可查代码", code);
     uint32_t via = way_to(c, code);
     if (via != code && is_below(c, code) && !roster_holding(c->roster, code)) {
-        row_why(c, code, "未登记", "这个单位在本级之下，但它和它的上级都没有在本机登记", "请取得它的公钥，执行 child add");
+        row_why(c, code, "未登记", shown(c, "这个单位在本级之下，但它和它的上级都没有在本机登记"), "请取得它的公钥，执行 child add");
         say(c, "%s 没有登记", unit_label(c, code));
     } else if (via == 0) say(c, "%s 不在本单位之下，本单位又是最上级：没有通向它的连接", unit_label(c, code));
     else if (link_of(c, via, &v)) chain_to(c, code, &v);
@@ -274,7 +274,7 @@ enum lz_err verb_why(struct call *c) {
 
 enum lz_err verb_verify(struct call *c) {
     struct verify v;
-    flow_verify(c->flow, &v);
+    flow_verify_in(c->flow, c->fail->lang, &v);
     if (row_begin(c, "verify")) {
         cell_u64(c, "differences", v.differences);
         cell_bytes(c, "text", v.first);
@@ -292,7 +292,7 @@ enum lz_err verb_watch(struct call *c) {
     const struct kind_row *kind = NULL;
     enum lz_err err = arg_kind(c, "kind", &kind);
     if (err == LZ_ok) err = watch_add(c, kind);
-    if (err == LZ_ok) say(c, "开始监视%s", kind ? kind->zh : "");
+    if (err == LZ_ok) say(c, "开始监视%s", kind ? said(c, kind->zh) : "");
     return err;
 }
 
@@ -387,9 +387,9 @@ static void say_child_added(struct call *c, uint32_t code, const char *how, bool
         if (!first) first = child->subtree[i];
         n++;
     }
-    if (n == 1) snprintf(unknown, sizeof unknown, "；注意：%06u 不在区划表中，请核对代码", first);
-    else if (n) snprintf(unknown, sizeof unknown, "；注意：有 %zu 个代码不在区划表中（如 %06u），请核对", n, first);
-    say(c, "%s下级 %s，管辖 %zu 个单位%s%s", how, unit_label(c, code), child->n_subtree, new_key ? "，公钥已换" : "", unknown);
+    if (n == 1) snprintf(unknown, sizeof unknown, said(c, "；注意：%06u 不在区划表中，请核对代码"), first);
+    else if (n) snprintf(unknown, sizeof unknown, said(c, "；注意：有 %zu 个代码不在区划表中（如 %06u），请核对"), n, first);
+    say(c, "%s下级 %s，管辖 %zu 个单位%s%s", said(c, how), unit_label(c, code), child->n_subtree, said(c, new_key ? "，公钥已换" : ""), unknown);
 }
 
 enum lz_err verb_child_add(struct call *c) {
@@ -447,7 +447,7 @@ enum lz_err verb_child_list(struct call *c) {
         cell_text(c, "key", key);
         cell_u64(c, "subtree", child->n_subtree);
         cell_text(c, "link", v ? link_name(v->state) : "");
-        cell_text(c, "link_zh", v ? link_zh(v->state) : "");
+        cell_word(c, "link_zh", v ? link_zh(v->state) : "");
         cell_time(c, "last_seen", v ? v->last_seen_wall_ms : 0);
         row_end(c);
     }
@@ -470,7 +470,7 @@ static void row_refused(struct call *c, struct key key, struct lz_bytes v) {
     size_t n = lz_get16(v.data + 8);
     if (n < sizeof name) memcpy(name, v.data + 10, n);
     struct lz_bytes envelope = lz_bytes_of(arena_copy(c->arena, v.data + 10 + n, v.len - 10 - n), v.len - 10 - n);
-    struct lz_fail why = { 0 };
+    struct lz_fail why = { .lang = c->lang };
     uint64_t time = lz_get64(v.data);
     if (!envelope.data || !row_begin(c, "list")) return;
     enum lz_err code = lz_err_from_name(name);
@@ -479,10 +479,10 @@ static void row_refused(struct call *c, struct key key, struct lz_bytes v) {
     cell_unit(c, "unit", lz_get32(key.b));
     cell_unit_name(c, "name", lz_get32(key.b));
     cell_unit(c, "origin", r.origin);
-    cell_text(c, "kind_zh", kind_row(r.kind) ? kind_row(r.kind)->zh : "不认识");
+    cell_word(c, "kind_zh", kind_row(r.kind) ? kind_row(r.kind)->zh : "不认识");
     cell_id(c, "id", r.stamp ? record_id(&r) : (struct rec_id){ 0 });
     cell_text(c, "outcome", name);
-    cell_text(c, "cause", lz_err_zh(code));
+    cell_word(c, "cause", lz_err_zh(code));
     cell_text(c, "text", why.text);
     row_end(c);
 }

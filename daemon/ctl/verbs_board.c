@@ -132,9 +132,9 @@ static void rows_states(struct call *c, uint16_t kind, uint32_t by, const char *
     if (!flow_rollup(c->flow, kind, whole, by, &sum) || sum.of[COUNTER_total] == 0) return;
     for (uint8_t i = 0; i < STATES_MAX; i++) {
         if (sum.of[COUNTER_state_0 + i] == 0 || !row_begin(c, section)) continue;
-        cell_text(c, "kind_zh", row->zh);
+        cell_word(c, "kind_zh", row->zh);
         cell_text(c, "state", state_name(row->machine, i));
-        cell_text(c, "state_zh", state_zh(row->machine, i));
+        cell_word(c, "state_zh", state_zh(row->machine, i));
         cell_i64(c, "total", sum.of[COUNTER_state_0 + i]);
         row_end(c);
     }
@@ -145,7 +145,7 @@ static void row_kind(struct call *c, const struct kind_row *kind, uint32_t by) {
     struct rec_id whole = { 0 };
     if (!flow_rollup(c->flow, kind->number, whole, by, &sum) || sum.of[COUNTER_total] == 0 || !row_begin(c, "kinds")) return;
     cell_text(c, "kind", kind->name);
-    cell_text(c, "kind_zh", kind->zh);
+    cell_word(c, "kind_zh", kind->zh);
     cells_steps(c, &sum);
     cells_colours(c, &sum);
     row_end(c);
@@ -157,10 +157,11 @@ static void say_overdue(struct call *c, const struct board *b) {
     if (!flow_rollup(c->flow, b->kind->number, whole, b->by, &sum)) memset(&sum, 0, sizeof sum);
     if (!flow_rollup(c->flow, KIND_problem, whole, b->by, &problems)) memset(&problems, 0, sizeof problems);
     if (b->kind->machine != MACHINE_HANDLING) {
-        say(c, "%s %lld 个，红灯 %lld", b->kind->zh, (long long)sum.of[COUNTER_total], (long long)sum.of[COUNTER_red]);
+        say(c, "%s %lld 个，红灯 %lld", said(c, b->kind->zh), (long long)sum.of[COUNTER_total], (long long)sum.of[COUNTER_red]);
         return;
     }
-    say(c, "%s %zu 件，办理 %lld 件次，红灯 %lld；问题 %lld 个，红灯 %lld", b->kind->zh, b->n_subjects, (long long)sum.of[COUNTER_total], (long long)sum.of[COUNTER_red],
+    say(c, "%s %zu 件，办理 %lld 件次，红灯 %lld；问题 %lld 个，红灯 %lld", said(c, b->kind->zh), b->n_subjects, (long long)sum.of[COUNTER_total],
+        (long long)sum.of[COUNTER_red],
         (long long)problems.of[COUNTER_total], (long long)problems.of[COUNTER_red]);
 }
 
@@ -170,7 +171,7 @@ enum lz_err verb_board(struct call *c) {
     if (err == LZ_ok) err = arg_code(c, "by", &b.by);
     if (err != LZ_ok) return err;
     if (b.kind->machine == MACHINE_NONE)
-        return lz_refuse(c->fail, LZ_bad_argument, "%s没有汇总；--kind 可用 order letter reminder task bulletin problem emergency", b.kind->zh);
+        return lz_refuse(c->fail, LZ_bad_argument, "%s没有汇总；--kind 可用 order letter reminder task bulletin problem emergency", said(c, b.kind->zh));
     if (b.by && b.by != c->unit && !roster_find(c->roster, b.by))
         return lz_refuse(c->fail, LZ_not_found, "%s 不是直接登记的下级，本级没有它单独的汇总", unit_label(c, b.by));
     b.subjects = arena_alloc_raw(c->arena, BOARD_SUBJECTS_MAX * sizeof *b.subjects);

@@ -103,9 +103,9 @@ static void row_taken(struct call *c, const struct bundle_taken *taken) {
 
 static void say_taken(struct call *c, const struct bundle_taken *t) {
     say(c, "已导入 %s 的第 %llu 号离线包：记录 %llu 条，其中新的 %llu 条%s%s%s", unit_label(c, t->header.from), (unsigned long long)t->header.serial,
-        (unsigned long long)t->records, (unsigned long long)t->news, t->more ? "；它还有后续，请接着导入下一个" : "",
-        t->gap ? "；它前面的内容本机没有，未能接上的部分没有生效：请导出一个离线包给对方，对方的下一个就会从本机所到之处开始" : "",
-        t->waits ? "；本机要先从对方找回自己的数据，其余内容等对方的下一个离线包" : "");
+        (unsigned long long)t->records, (unsigned long long)t->news, said(c, t->more ? "；它还有后续，请接着导入下一个" : ""),
+        said(c, t->gap ? "；它前面的内容本机没有，未能接上的部分没有生效：请导出一个离线包给对方，对方的下一个就会从本机所到之处开始" : ""),
+        said(c, t->waits ? "；本机要先从对方找回自己的数据，其余内容等对方的下一个离线包" : ""));
 }
 
 enum lz_err verb_bundle_write(struct call *c) {
@@ -131,7 +131,7 @@ enum lz_err verb_bundle_list(struct call *c) {
         if (!row_begin(c, "list")) continue;
         cell_unit(c, "unit", v.code);
         cell_unit_name(c, "name", v.code);
-        cell_text(c, "link_zh", link_zh(v.state));
+        cell_word(c, "link_zh", link_zh(v.state));
         cell_u64(c, "exported", v.file_out_serial);
         cell_time(c, "exported_time", v.file_out_wall_ms);
         cell_u64(c, "imported", v.file_in_serial);

@@ -12,7 +12,7 @@ static void row_damaged(struct call *c, struct key key, uint32_t asked, uint32_t
     cell_time(c, "time", event ? stamp_wall_ms(lz_get64(key.b + 6)) : 0);
     cell_u64(c, "asked", asked);
     cell_u64(c, "absent", absent);
-    cell_text(c, "next", asked == 0 ? "等邻居连上后要回" : absent < asked ? "正在向邻居要回"
+    cell_word(c, "next", asked == 0 ? "等邻居连上后要回" : absent < asked ? "正在向邻居要回"
                                                              : "邻居都没有：从备份恢复，或执行 repair give-up 放弃");
     row_end(c);
 }
@@ -87,14 +87,14 @@ enum lz_err verb_backup_status(struct call *c) {
         cell_u64(c, "bytes", v.bytes);
         cell_time(c, "began", v.began_wall_ms);
         cell_time(c, "ended", v.ended_wall_ms);
-        cell_text(c, "reason", v.reason);
+        cell_text(c, "reason", retold(c, c->lang, v.reason));
         row_end(c);
     }
     switch (v.state) {
     case BACKUP_NONE: say(c, "本次启动以来没有做过备份"); break;
     case BACKUP_RUNNING: say(c, "正在备份到 %s，已复制 %llu 个值", path, (unsigned long long)v.values); break;
     case BACKUP_DONE: say(c, "已备份到 %s：%llu 个值，%llu KiB", path, (unsigned long long)v.values, (unsigned long long)(v.bytes >> 10)); break;
-    case BACKUP_FAILED: return lz_refuse(c->fail, LZ_store_io, "备份到 %s 没有成功：%s；没有留下残缺的备份", path, v.reason);
+    case BACKUP_FAILED: return lz_refuse(c->fail, LZ_store_io, "备份到 %s 没有成功：%s；没有留下残缺的备份", path, retold(c, c->fail->lang, v.reason));
     }
     return LZ_ok;
 }

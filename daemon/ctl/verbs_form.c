@@ -7,7 +7,7 @@
 static enum lz_err take_kind(struct call *c, const struct kind_row **kind) {
     enum lz_err err = arg_kind(c, "kind", kind);
     if (err != LZ_ok || (*kind)->form) return err;
-    return lz_refuse(c->fail, LZ_bad_argument, "%s不是登记表，有自己的命令；linzhangctl kinds 列出可登记的种类", (*kind)->zh);
+    return lz_refuse(c->fail, LZ_bad_argument, "%s不是登记表，有自己的命令；linzhangctl kinds 列出可登记的种类", said(c, (*kind)->zh));
 }
 
 static enum lz_err take_no(struct call *c, struct lz_bytes *no) {
@@ -17,12 +17,12 @@ static enum lz_err take_no(struct call *c, struct lz_bytes *no) {
 
 static enum lz_err take_state(struct call *c, const struct kind_row *kind, const char *text, uint8_t *state) {
     if (form_state_find(kind->form, lz_bytes_str(text), state)) return LZ_ok;
-    return lz_refuse(c->fail, LZ_bad_argument, "%s没有“%.40s”这个状态；linzhangctl kinds %s 可查", kind->zh, text, kind->name);
+    return lz_refuse(c->fail, LZ_bad_argument, "%s没有“%.40s”这个状态；linzhangctl kinds %s 可查", said(c, kind->zh), text, kind->name);
 }
 
 static enum lz_err not_found(struct call *c, const struct kind_row *kind, uint32_t unit, struct lz_bytes no) {
     return lz_refuse(c->fail, LZ_not_found, "%s没有编号为 %.*s 的%s；linzhangctl list %s 可查", unit_label(c, unit), (int)no.len, (const char *)no.data,
-                     kind->zh, kind->name);
+                     said(c, kind->zh), kind->name);
 }
 
 /* ---- rows ---- */
@@ -36,8 +36,10 @@ static void cell_field(struct call *c, const struct form_field *field, const str
     char text[FORM_PRINT_BYTES] = "";
     if (field->type == FIELD_TEXT) { cell_bytes(c, field->name, given ? value->text : (struct lz_bytes){ 0 }); return; }
     if (given) form_number_print(field, value->number, text);
-    cell_text(c, field->name, text);
-    if (field->type == FIELD_CHOICE) cell_named(c, field, "_zh", given && form_number_valid(field, value->number) ? field->choices[value->number].zh : "");
+    if (field->type == FIELD_FLAG) cell_word(c, field->name, text);
+    else cell_text(c, field->name, text);
+    bool chosen = field->type == FIELD_CHOICE && given && form_number_valid(field, value->number);
+    if (field->type == FIELD_CHOICE) cell_named(c, field, "_zh", chosen ? shown(c, field->choices[value->number].zh) : "");
     if (field->type == FIELD_UNIT) cell_named(c, field, "_zh", given ? unit_label(c, (uint32_t)value->number) : "");
 }
 
@@ -52,7 +54,7 @@ static void entry_row(struct call *c, const char *section, const struct record *
     cell_unit(c, "origin", r->origin);
     cell_unit_name(c, "origin_name", r->origin);
     cell_text(c, "state", kind->form->states[v->state].name);
-    cell_text(c, "state_zh", kind->form->states[v->state].zh);
+    cell_word(c, "state_zh", kind->form->states[v->state].zh);
     cell_date(c, "valid_from", v->valid_from);
     for (size_t i = 0; i < kind->form->n_fields; i++) {
         const struct form_field *field = &kind->form->fields[i];
@@ -98,7 +100,7 @@ enum lz_err verb_form_list(struct call *c) {
         if (wanted) entry_row(c, "entries", &r, arg_flag(c, "full") ? IN_FULL : IN_SHORT);
         else arena_rewind(c->arena, mark);
     }
-    if (c->seen == 0) say(c, "没有登记%s", kind->zh);
+    if (c->seen == 0) say(c, "没有登记%s", said(c, kind->zh));
     return LZ_ok;
 }
 
@@ -145,15 +147,12 @@ static const char *type_zh(enum field_type type) {
 
 static void field_row(struct call *c, const struct form_field *field) {
     char words[400] = "";
-    for (const struct form_word *word = field->choices; word && word->name; word++) {
-        size_t used = strlen(words);
-        (void)snprintf(words + used, sizeof words - used, "%s%s %s", used ? "、" : "", word->name, word->zh);
-    }
+    for (const struct form_word *word = field->choices; word && word->name; word++) lz_list_add(c->lang, words, sizeof words, word->name, word->zh);
     if (!row_begin(c, "fields")) return;
     cell_text(c, "field", field->name);
-    cell_text(c, "field_name", field->zh);
-    cell_text(c, "type", type_zh(field->type));
-    cell_text(c, "needed", field->flags & FIELD_NEEDED ? "是" : "");
+    cell_text(c, "field_name", lz_heading(c->lang, field->zh));
+    cell_word(c, "type", type_zh(field->type));
+    cell_word(c, "needed", field->flags & FIELD_NEEDED ? "是" : "");
     cell_text(c, "words", words);
     row_end(c);
 }
@@ -161,12 +160,13 @@ static void field_row(struct call *c, const struct form_field *field) {
 static void state_row(struct call *c, const struct form_kind *form, size_t at) {
     char next[300] = "";
     for (size_t i = 0; i < form->n_states; i++) {
-        size_t used = strlen(next);
-        if (form->states[at].next >> i & 1) (void)snprintf(next + used, sizeof next - used, "%s%s", used ? "、" : "", form->states[i].zh);
+        if (!(form->states[at].next >> i & 1)) continue;
+        if (c->lang == LZ_EN) lz_list_add(c->lang, next, sizeof next, form->states[i].name, "");
+        else lz_list_add(c->lang, next, sizeof next, "", form->states[i].zh);
     }
     if (!row_begin(c, "states")) return;
     cell_text(c, "state", form->states[at].name);
-    cell_text(c, "state_zh", form->states[at].zh);
+    cell_word(c, "state_zh", form->states[at].zh);
     cell_text(c, "legal", next);
     row_end(c);
 }
@@ -232,6 +232,6 @@ enum lz_err verb_put(struct call *c) {
     rec_id_print(id, text);
     lz_date_print(v->valid_from, day);
     if (flow_record(c->flow, id, &draft)) v = &draft.of.form;      /* its number may have been given just now */
-    say(c, "已登记%s %.*s，%s，自 %s 起：%s", kind->zh, (int)v->no.len, (const char *)v->no.data, kind->form->states[v->state].zh, day, text);
+    say(c, "已登记%s %.*s，%s，自 %s 起：%s", said(c, kind->zh), (int)v->no.len, (const char *)v->no.data, said(c, kind->form->states[v->state].zh), day, text);
     return LZ_ok;
 }

@@ -96,7 +96,7 @@ static void row_problem(struct call *c, const char *section, const struct record
     if (!row_begin(c, section)) return;
     cell_id(c, "id", record_id(r));
     cell_bytes(c, "title", title_of(r));
-    cell_text(c, "class", class_zh(r->kind, class_of(r)));
+    cell_word(c, "class", class_zh(r->kind, class_of(r)));
     cell_bytes(c, "place", place_of(r));
     cell_unit(c, "origin", r->origin);
     cell_unit_name(c, "name", r->origin);
@@ -107,7 +107,7 @@ static void row_problem(struct call *c, const char *section, const struct record
         cell_unit(c, "owner", s->owner);
         cell_unit(c, "handler", s->handler);
     }
-    if (c->now.wall_ms > r->written_ms) lz_span_print(c->now.wall_ms - r->written_ms, age);
+    if (c->now.wall_ms > r->written_ms) lz_span_print(c->lang, c->now.wall_ms - r->written_ms, age);
     cell_text(c, "elapsed", age);
     row_end(c);
 }
@@ -150,7 +150,7 @@ enum lz_err verb_list(struct call *c) {
     while (listing_next(c, &l, &r))
         if (list_one(c, &r, &f)) listing_given(c, &l);
     listing_close(c, &l);
-    if (l.given == 0 && !c->cut) say(c, "没有符合条件的%s", c->kind->zh);
+    if (l.given == 0 && !c->cut) say(c, "没有符合条件的%s", said(c, c->kind->zh));
     return LZ_ok;
 }
 
@@ -206,9 +206,9 @@ static void row_duty(struct call *c, const struct record *r) {
     cell_bytes(c, "phone", duty->phone);
     cell_bytes(c, "leader", duty->leader);
     cell_bytes(c, "room", duty->room);
-    cell_text(c, "shift", shifts[duty->shift < LZ_COUNT(shifts) ? duty->shift : 0]);
-    cell_format(c, "term", "%s%s%s", from, from[0] || to[0] ? " 至 " : "", to);
-    cell_text(c, "state_zh", states[duty->state < LZ_COUNT(states) ? duty->state : 0]);
+    cell_word(c, "shift", shifts[duty->shift < LZ_COUNT(shifts) ? duty->shift : 0]);
+    cell_format(c, "term", "%s%s%s", from, shown(c, from[0] || to[0] ? " 至 " : ""), to);
+    cell_word(c, "state_zh", states[duty->state < LZ_COUNT(states) ? duty->state : 0]);
     cell_unit(c, "unit", r->origin);
     cell_unit_name(c, "name", r->origin);
     row_end(c);
@@ -294,8 +294,8 @@ static void row_traced(struct call *c, const struct traced *t) {
     cell_text(c, "move", move_name(r.of.move.move));
     const struct kind_row *of = kind_row(r.subject.kind);      /* one number is 办结 for a task and 销号 for a problem */
     const struct move_row *row = of ? move_row(of->machine, r.of.move.move) : NULL;
-    cell_text(c, "move_zh", row ? row->zh : move_zh(r.of.move.move));
-    cell_text(c, "effect", effects[t->effect < LZ_COUNT(effects) ? t->effect : 0]);
+    cell_word(c, "move_zh", row ? row->zh : move_zh(r.of.move.move));
+    cell_word(c, "effect", effects[t->effect < LZ_COUNT(effects) ? t->effect : 0]);
     cell_bytes(c, "text", r.of.move.text);
     if (r.of.move.to_unit) cell_format(c, "handler", "%06u", r.of.move.to_unit);
     else cell_text(c, "handler", "");
@@ -353,7 +353,7 @@ static void row_recipient(struct call *c, const struct record *r, uint32_t unit)
     cell_i64(c, "numerator", s.numerator);
     cell_i64(c, "denominator", s.denominator);
     cell_percent(c, s.numerator, s.denominator, true);
-    cell_text(c, "offer", r->origin == c->unit && flow_offers_upgrade(c->flow, &s) ? "升级督办 upgrade" : "");
+    cell_word(c, "offer", r->origin == c->unit && flow_offers_upgrade(c->flow, &s) ? "升级督办 upgrade" : "");
     row_end(c);
 }
 
@@ -366,13 +366,13 @@ static void card_id(struct call *c, const char *item, struct rec_id id) {
 
 static void card_head(struct call *c, const struct record *r) {
     card_id(c, "编号", record_id(r));
-    card(c, "种类", "%s", kind_row(r->kind)->zh);
+    card(c, "种类", "%s", shown(c, kind_row(r->kind)->zh));
     card_bytes(c, "标题", title_of(r));
     card(c, kind_is_directive(r->kind) ? "下发单位" : "报告单位", "%s", unit_label(c, r->origin));
     card_bytes(c, "经办人", r->author);
     card_time(c, "时间", r->written_ms);
-    card(c, "急缓", "%s", lane_zh((enum lane)r->lane));
-    card(c, "密级", "%s", r->sensitivity ? "内部" : "公开");
+    card(c, "急缓", "%s", shown(c, lane_zh((enum lane)r->lane)));
+    card(c, "密级", "%s", shown(c, r->sensitivity ? "内部" : "公开"));
 }
 
 static void card_directive(struct call *c, const struct record *r) {
@@ -383,7 +383,7 @@ static void card_directive(struct call *c, const struct record *r) {
     card_bytes(c, "签发人", d->signers);
     card_time(c, "期限", d->due_ms);
     card(c, "接收单位", r->target_all ? "全部下级（本机所知 %zu 个）" : "%zu 个", n);
-    card(c, "要求报告", "%s", d->answer_wanted ? "是" : "否");
+    card(c, "要求报告", "%s", shown(c, d->answer_wanted ? "是" : "否"));
     if (d->item) card(c, "事项", "%u", d->item);
     card_bytes(c, "方案", d->plan);
     card_bytes(c, "牵头单位", d->lead);
@@ -404,8 +404,8 @@ static void card_problem(struct call *c, const struct record *r) {
     const struct problem *p = &r->of.problem;
     char day[16];
     lz_date_print(p->found_on, day);
-    card(c, "类别", "%s", class_zh(r->kind, p->class));
-    card(c, "程度", "%s", severities[p->severity < LZ_COUNT(severities) ? p->severity : 0]);
+    card(c, "类别", "%s", shown(c, class_zh(r->kind, p->class)));
+    card(c, "程度", "%s", shown(c, severities[p->severity < LZ_COUNT(severities) ? p->severity : 0]));
     card(c, "发现日期", "%s", day);
     card_place(c, p->place_code, p->place);
     if (p->longitude_e6 || p->latitude_e6) card(c, "经纬度", "%.6f, %.6f", p->longitude_e6 / 1e6, p->latitude_e6 / 1e6);
@@ -415,7 +415,7 @@ static void card_problem(struct call *c, const struct record *r) {
 
 static void card_emergency(struct call *c, const struct record *r) {
     const struct emergency *e = &r->of.emergency;
-    card(c, "类别", "%s", class_zh(r->kind, e->class));
+    card(c, "类别", "%s", shown(c, class_zh(r->kind, e->class)));
     card_time(c, "开始时间", e->began_ms);
     card_place(c, e->place_code, e->place);
     if (e->area_e2) card(c, "面积", "%llu.%02llu 公顷", (unsigned long long)(e->area_e2 / 100), (unsigned long long)(e->area_e2 % 100));
@@ -433,16 +433,16 @@ static void card_standing(struct call *c, const struct record *r) {
     if (!flow_standing(c->flow, record_id(r), unit, &s)) return;
     bool one = !handling || unit != c->unit || record_targets_unit(r, c->unit);
     if (!one || (handling && r->target_all && r->origin == c->unit)) return;
-    card(c, "状态", "%s", state_zh((enum machine)s.machine, s.state));
-    card(c, "灯", "%s", colour_zh((enum colour)s.colour));
+    card(c, "状态", "%s", shown(c, state_zh((enum machine)s.machine, s.state)));
+    card(c, "灯", "%s", shown(c, colour_zh((enum colour)s.colour)));
     if (s.owner) card(c, "承办单位", "%s", unit_label(c, s.owner));
-    if (flow_is_elsewhere(c->flow, record_id(r), &s)) card(c, "说明", "%s", "报告单位换了上级，由另一上级承办，本单位不再收到其办理情况");
+    if (flow_is_elsewhere(c->flow, record_id(r), &s)) card(c, "说明", "%s", shown(c, "报告单位换了上级，由另一上级承办，本单位不再收到其办理情况"));
     if (s.handler) card(c, "交办单位", "%s", unit_label(c, s.handler));
     if (s.due_ms && (!handling || s.due_ms != r->of.directive.due_ms)) card_time(c, handling ? "延期至" : "期限", s.due_ms);
     if (s.returns) card(c, "退回", "%u 次", s.returns);
     if (s.urges) card(c, "催办", "%u 次", s.urges);
     if (s.denominator) card(c, "完成", "%lld / %lld", (long long)s.numerator, (long long)s.denominator);
-    flow_legal(c->flow, r, &s, unit, legal, sizeof legal);
+    flow_legal(c->flow, r, &s, unit, c->lang, legal, sizeof legal);
     card(c, "可办理", "%s", legal);
 }
 
@@ -452,7 +452,7 @@ static enum lz_err open_subject(struct call *c, struct record *r) {
     enum lz_err err = arg_id(c, "id", &id);
     if (err != LZ_ok) return err;
     const struct kind_row *kind = kind_row(id.kind);
-    if (!kind || kind->machine == MACHINE_NONE) return lz_refuse(c->fail, LZ_bad_argument, "%s没有办理过程可看", kind ? kind->zh : "这一种类");
+    if (!kind || kind->machine == MACHINE_NONE) return lz_refuse(c->fail, LZ_bad_argument, "%s没有办理过程可看", said(c, kind ? kind->zh : "这一种类"));
     if (!flow_record(c->flow, id, r)) return lz_refuse(c->fail, LZ_store_corrupt, "这一件在存储中不能读取；请执行 verify");
     return LZ_ok;
 }

@@ -23,7 +23,7 @@ static enum lz_err take_lane(struct call *c, struct record *draft) {
     if (!text) return LZ_ok;
     bool known = lane_by_name(text, &lane);
     if (!known || lane == LANE_FLASH) return lz_refuse(c->fail, LZ_bad_argument, "--lane 没有“%.40s”；可用：urgent 紧急、routine 一般", text);
-    if (lane > c->kind->lane) return lz_refuse(c->fail, LZ_bad_argument, "%s至少按“%s”传送，不能更缓", c->kind->zh, lane_zh(c->kind->lane));
+    if (lane > c->kind->lane) return lz_refuse(c->fail, LZ_bad_argument, "%s至少按“%s”传送，不能更缓", said(c, c->kind->zh), said(c, lane_zh(c->kind->lane)));
     draft->lane = (uint8_t)lane;
     return LZ_ok;
 }
@@ -98,17 +98,15 @@ static enum lz_err take_move(struct call *c, struct rec_id *subject, const struc
     if (err == LZ_ok) err = arg_kind(c, "noun", &noun);
     if (err != LZ_ok) return err;
     const struct kind_row *kind = kind_row(subject->kind);
-    if (!kind || kind->machine == MACHINE_NONE) return lz_refuse(c->fail, LZ_bad_argument, "%s没有办理流程", kind ? kind->zh : "这一种类");
-    if (noun && noun != kind) return lz_refuse(c->fail, LZ_bad_argument, "这一件是%s，不是%s", kind->zh, noun->zh);
+    if (!kind || kind->machine == MACHINE_NONE) return lz_refuse(c->fail, LZ_bad_argument, "%s没有办理流程", said(c, kind ? kind->zh : "这一种类"));
+    if (noun && noun != kind) return lz_refuse(c->fail, LZ_bad_argument, "这一件是%s，不是%s", said(c, kind->zh), said(c, noun->zh));
     *row = name ? move_by_name(kind->machine, name) : NULL;
     if (*row && (*row)->by != BY_DAEMON) return LZ_ok;
     char all[400] = "";
-    for (size_t i = 0, n = 0; i < move_count(); i++) {
-        const struct move_row *m = move_at(i);
-        if (m->machine != kind->machine || m->by == BY_DAEMON || n + strlen(m->name) + strlen(m->zh) + 5 > sizeof all) continue;
-        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s %s", n ? "、" : "", m->name, m->zh);
-    }
-    return lz_refuse(c->fail, LZ_usage, "%s没有“%.40s”这种办理；可用：%s", kind->zh, name ? name : "", all);
+    for (size_t i = 0; i < move_count(); i++)
+        if (move_at(i)->machine == kind->machine && move_at(i)->by != BY_DAEMON)
+            lz_list_add(c->fail->lang, all, sizeof all, move_at(i)->name, move_at(i)->zh);
+    return lz_refuse(c->fail, LZ_usage, "%s没有“%.40s”这种办理；可用：%s", said(c, kind->zh), name ? name : "", all);
 }
 
 static void row_moved(struct call *c, struct rec_id id, uint32_t unit, const struct move_row *move, const struct standing *s) {
@@ -117,7 +115,7 @@ static void row_moved(struct call *c, struct rec_id id, uint32_t unit, const str
     cell_unit(c, "unit", unit);
     cell_unit_name(c, "name", unit);
     cell_text(c, "move", move->name);
-    cell_text(c, "move_zh", move->zh);
+    cell_word(c, "move_zh", move->zh);
     cell_state(c, s);
     row_end(c);
 }
@@ -139,7 +137,8 @@ static enum lz_err move_one(struct call *c, struct rec_id subject, const struct 
     rec_id_print_short(subject, text);
     answer_add_id(c, id);
     row_moved(c, id, unit, row, known ? &s : NULL);
-    say(c, "已%s：%s%s%s，现为“%s”", row->zh, text, unit ? " " : "", unit ? unit_name(c, unit) : "", known ? state_zh((enum machine)s.machine, s.state) : "-");
+    say(c, "已%s：%s%s%s，现为“%s”", said(c, row->zh), text, unit ? " " : "", unit ? unit_name(c, unit) : "",
+        known ? said(c, state_zh((enum machine)s.machine, s.state)) : "-");
     return LZ_ok;
 }
 
@@ -150,7 +149,7 @@ static enum lz_err move_all(struct call *c, struct rec_id subject, const struct 
     if (!kind_is_directive(subject.kind) || row->by != BY_ISSUER)
         return lz_refuse(c->fail, LZ_bad_argument, "--unit all 只用于下发单位对全部接收单位的办理（办结、退回、催办、延期等）");
     if (!flow_record(c->flow, subject, &r)) return lz_refuse(c->fail, LZ_not_found, "本单位没有这一件");
-    if (r.origin != c->unit) return lz_refuse(c->fail, LZ_not_allowed, "%s只能由下发单位 %s 办理", row->zh, unit_label(c, r.origin));
+    if (r.origin != c->unit) return lz_refuse(c->fail, LZ_not_allowed, "%s只能由下发单位 %s 办理", said(c, row->zh), unit_label(c, r.origin));
     size_t n = flow_recipients(c->flow, &r, &units), done = 0;
     struct lz_fail first = { 0 };
     for (size_t i = 0; i < n; i++) {
@@ -171,7 +170,7 @@ static enum lz_err move_all(struct call *c, struct rec_id subject, const struct 
         if (first.text[0]) *c->fail = first;
         return first.text[0] ? first.code : lz_refuse(c->fail, LZ_not_found, "没有接收单位");
     }
-    say(c, "%s：已办理 %zu 个单位，%zu 个此时不能办理%s%s", row->zh, done, n - done, first.text[0] ? "，例如：" : "", first.text);
+    say(c, "%s：已办理 %zu 个单位，%zu 个此时不能办理%s%s", said(c, row->zh), done, n - done, said(c, first.text[0] ? "，例如：" : ""), first.text);
     return LZ_ok;
 }
 
@@ -207,7 +206,7 @@ static enum lz_err finish(struct call *c, struct record *draft, enum lane lane, 
     rec_id_print(id, text);
     answer_add_id(c, id);
     done_row(c, id);
-    say(c, "%s：%s", what, text);
+    say(c, "%s：%s", said(c, what), text);
     return LZ_ok;
 }
 
@@ -356,7 +355,7 @@ static enum lz_err submit_draft(struct call *c, struct lz_bytes bytes, const str
 }
 
 static void refused_add(struct call *c, uint32_t index, enum lz_err code) {
-    struct lz_bytes text = text_clip(lz_bytes_str(c->fail->text[0] ? c->fail->text : lz_err_zh(code)), 160);
+    struct lz_bytes text = text_clip(lz_bytes_str(c->fail->text[0] ? c->fail->text : said(c, lz_err_zh(code))), 160);
     const uint8_t *copy = arena_copy(c->arena, text.data, text.len);
     c->answer.refused[c->answer.n_refused++] = (struct draft_result){ index, code, lz_bytes_of(copy, copy ? text.len : 0) };
 }

@@ -164,19 +164,13 @@ static bool may(struct flow *f, const struct record *subject, const struct stand
     return false;
 }
 
-void flow_legal(struct flow *f, const struct record *subject, const struct standing *s, uint32_t unit, char *out, size_t out_size) {
-    size_t n = 0;
+void flow_legal(struct flow *f, const struct record *subject, const struct standing *s, uint32_t unit, enum lz_lang lang, char *out, size_t out_size) {
     out[0] = 0;
     for (size_t i = 0; i < move_count(); i++) {
         const struct move_row *row = move_at(i);
         if (row->machine != (enum machine)s->machine || !(row->from >> s->state & 1) || !may(f, subject, s, row, unit)) continue;
-        size_t need = strlen(row->zh) + strlen(row->name) + 6;
-        if (n + need >= out_size) break;
-        if (n) { memcpy(out + n, "、", 3); n += 3; }
-        memcpy(out + n, row->zh, strlen(row->zh)); n += strlen(row->zh);
-        out[n++] = ' ';
-        memcpy(out + n, row->name, strlen(row->name)); n += strlen(row->name);
-        out[n] = 0;
+        if (lang == LZ_EN) lz_list_add(lang, out, out_size, row->name, "");
+        else lz_list_add(lang, out, out_size, row->zh, row->name);
     }
 }
 

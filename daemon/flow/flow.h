@@ -155,7 +155,8 @@ bool flow_is_recipient(struct flow *flow, const struct record *directive, uint32
 /* Who the directive is for, as far as this node sees: its whole list at the issuer, its own part below. */
 size_t flow_recipients(struct flow *flow, const struct record *directive, const uint32_t **units);
 /* What may be done next with a standing by this unit, as Chinese words with the English name. */
-void flow_legal(struct flow *flow, const struct record *subject, const struct standing *standing, uint32_t unit, char *out, size_t out_size);
+void flow_legal(struct flow *flow, const struct record *subject, const struct standing *standing, uint32_t unit, enum lz_lang lang, char *out,
+                size_t out_size);
 
 /* A problem that is another line's: its finder does not stand below this unit, or no more, and it is not handed to anybody here; or its finder
  * came to stand below it, and who owned it before has ended it or still has it. Nobody here can act on it, is late with it, or hears more of it. */
@@ -173,6 +174,7 @@ struct verify {
     struct lz_bytes first;           /* the first difference, in words */
 };
 void flow_verify(struct flow *flow, struct verify *verify);
+void flow_verify_in(struct flow *flow, enum lz_lang lang, struct verify *verify);          /* the words are in that language */
 
 /* ---- mend: what is derived and was lost to rot is made again; in a turn that has touched nothing yet ----
  * anew: records are gone for good: standings and indexes are made from what is left, whatever they were. */

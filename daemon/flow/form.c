@@ -86,12 +86,10 @@ static enum lz_err give_number(struct flow *f, struct record *d, struct lz_fail 
     return LZ_ok;
 }
 
-static void list_next(const struct form_kind *form, uint8_t state, char *out, size_t size) {
+static void list_next(const struct form_kind *form, uint8_t state, enum lz_lang lang, char *out, size_t size) {
     out[0] = 0;
     for (size_t i = 0; i < form->n_states; i++) {
-        if (!(form->states[state].next >> i & 1)) continue;
-        size_t used = strlen(out);
-        (void)snprintf(out + used, size - used, "%s%s %s", used ? "、" : "", form->states[i].name, form->states[i].zh);
+        if (form->states[state].next >> i & 1) lz_list_add(lang, out, size, form->states[i].name, form->states[i].zh);
     }
 }
 
@@ -102,8 +100,9 @@ static enum lz_err check_step(struct flow *f, const struct record *d, const stru
     if (!flow_entry(f, d->kind, f->o.unit, v->no, v->valid_from, &before)) return LZ_ok;     /* the first: it may begin anywhere in its life */
     uint8_t was = before.of.form.state;
     if (v->state == was || form->states[was].next >> v->state & 1) return LZ_ok;
-    list_next(form, was, next, sizeof next);
-    return lz_refuse(fail, LZ_illegal_move, "现在是“%s”，不能改为“%s”；此时可为：%s", form->states[was].zh, form->states[v->state].zh, next[0] ? next : "（已是终结）");
+    list_next(form, was, lz_fail_lang(fail), next, sizeof next);
+    return lz_refuse(fail, LZ_illegal_move, "现在是“%s”，不能改为“%s”；此时可为：%s", lz_said(fail, form->states[was].zh),
+                     lz_said(fail, form->states[v->state].zh), next[0] ? next : lz_said(fail, "（已是终结）"));
 }
 
 enum lz_err form_check(struct flow *f, struct record *d, struct lz_fail *fail) {
@@ -112,7 +111,7 @@ enum lz_err form_check(struct flow *f, struct record *d, struct lz_fail *fail) {
     for (size_t i = 0; i < form->n_fields; i++) {
         bool given = v->given >> i & 1 && (form->fields[i].type != FIELD_TEXT || v->of[i].text.len);
         if (form->fields[i].flags & FIELD_NEEDED && !given)
-            return lz_refuse(fail, LZ_bad_argument, "缺少%s；请写明 %s=…", form->fields[i].zh, form->fields[i].name);
+            return lz_refuse(fail, LZ_bad_argument, "缺少%s；请写明 %s=…", lz_said_field(fail, form->fields[i].zh), form->fields[i].name);
     }
     const char *wrong = form->wrong ? form->wrong(v->of, v->given) : NULL;
     if (wrong) return lz_refuse(fail, LZ_bad_argument, "%s", wrong);

@@ -54,7 +54,7 @@ static enum lz_err check_number(struct flow *f, const struct record *d, struct l
     if (v->serial == 0 || !store_get(f->o.store, TABLE_number, key_number(f->o.unit, v->year, d->kind, v->serial), &taken)) return LZ_ok;
     char by[REC_ID_TEXT] = "-";
     if (taken.len == REC_ID_BYTES) rec_id_print_short(rec_id_get(taken.data), by);
-    return lz_refuse(fail, LZ_number_used, "%u 年%s第 %u 号已用于 %s；请换一个文号", v->year, kind_row(d->kind)->zh, v->serial, by);
+    return lz_refuse(fail, LZ_number_used, "%u 年%s第 %u 号已用于 %s；请换一个文号", v->year, lz_said(fail, kind_row(d->kind)->zh), v->serial, by);
 }
 
 static enum lz_err check_directive(struct flow *f, struct record *d, struct lz_fail *fail) {
@@ -72,8 +72,9 @@ static enum lz_err check_directive(struct flow *f, struct record *d, struct lz_f
 
 static enum lz_err illegal(struct flow *f, const struct record *subject, const struct standing *s, uint32_t unit, const char *what, struct lz_fail *fail) {
     char legal[256];
-    flow_legal(f, subject, s, unit, legal, sizeof legal);
-    return lz_refuse(fail, LZ_illegal_move, "现在是“%s”，不能%s；此时可做：%s", state_zh((enum machine)s->machine, s->state), what, legal[0] ? legal : "（本单位无）");
+    flow_legal(f, subject, s, unit, lz_fail_lang(fail), legal, sizeof legal);
+    return lz_refuse(fail, LZ_illegal_move, "现在是“%s”，不能%s；此时可做：%s", lz_said(fail, state_zh((enum machine)s->machine, s->state)),
+                     lz_said(fail, what), legal[0] ? legal : lz_said(fail, "（本单位无）"));
 }
 
 static enum lz_err who_may(struct flow *f, const struct record *subject, const struct standing *s, const struct move_row *row, uint32_t unit,
@@ -82,31 +83,31 @@ static enum lz_err who_may(struct flow *f, const struct record *subject, const s
     switch (row->by) {
     case BY_DAEMON: case BY_RECIPIENT:
         if (unit == self && record_targets_unit(subject, self) && subject->origin != self) return LZ_ok;
-        return lz_refuse(fail, LZ_not_allowed, "%s由接收单位办理，本单位 %06u 不在接收单位之列", row->zh, self);
+        return lz_refuse(fail, LZ_not_allowed, "%s由接收单位办理，本单位 %06u 不在接收单位之列", lz_said(fail, row->zh), self);
     case BY_ISSUER:
         if (subject->origin == self) return LZ_ok;
-        return lz_refuse(fail, LZ_not_allowed, "%s只能由下发单位 %06u %s 办理", row->zh, subject->origin, unit_name(f, subject->origin));
+        return lz_refuse(fail, LZ_not_allowed, "%s只能由下发单位 %06u %s 办理", lz_said(fail, row->zh), subject->origin, unit_name(f, subject->origin));
     case BY_FINDER:
         if (subject->origin == self) return LZ_ok;
-        return lz_refuse(fail, LZ_not_allowed, "%s只能由报告单位 %06u %s 办理", row->zh, subject->origin, unit_name(f, subject->origin));
+        return lz_refuse(fail, LZ_not_allowed, "%s只能由报告单位 %06u %s 办理", lz_said(fail, row->zh), subject->origin, unit_name(f, subject->origin));
     case BY_OWNER:
         if (s->owner == self) return LZ_ok;
-        return lz_refuse(fail, LZ_not_allowed, "%s由现在的承办单位 %06u %s 办理", row->zh, s->owner, unit_name(f, s->owner));
+        return lz_refuse(fail, LZ_not_allowed, "%s由现在的承办单位 %06u %s 办理", lz_said(fail, row->zh), s->owner, unit_name(f, s->owner));
     case BY_HANDLER:
         if (s->owner == self || s->handler == self) return LZ_ok;
-        return lz_refuse(fail, LZ_not_allowed, "%s由承办单位 %06u %s 或其交办的单位办理", row->zh, s->owner, unit_name(f, s->owner));
+        return lz_refuse(fail, LZ_not_allowed, "%s由承办单位 %06u %s 或其交办的单位办理", lz_said(fail, row->zh), s->owner, unit_name(f, s->owner));
     case BY_ABOVE:
         if (s->owner == self || f->o.tier < subject->tier) return LZ_ok;
-        return lz_refuse(fail, LZ_not_allowed, "%s只能由上级办理", row->zh);
+        return lz_refuse(fail, LZ_not_allowed, "%s只能由上级办理", lz_said(fail, row->zh));
     }
     return LZ_not_allowed;
 }
 
 static enum lz_err check_needs(struct flow *f, struct move *m, const struct move_row *row, const struct standing *s, struct lz_fail *fail) {
-    if (row->needs & NEEDS_TEXT && m->text.len == 0) return lz_refuse(fail, LZ_bad_argument, "%s要写明理由或结果（--text）", row->zh);
-    if (row->needs & NEEDS_DUE && m->due_ms <= f->now.wall_ms) return lz_refuse(fail, LZ_bad_date, "%s要给一个将来的期限（--due 2022-06-30）", row->zh);
+    if (row->needs & NEEDS_TEXT && m->text.len == 0) return lz_refuse(fail, LZ_bad_argument, "%s要写明理由或结果（--text）", lz_said(fail, row->zh));
+    if (row->needs & NEEDS_DUE && m->due_ms <= f->now.wall_ms) return lz_refuse(fail, LZ_bad_date, "%s要给一个将来的期限（--due 2022-06-30）", lz_said(fail, row->zh));
     if (row->needs & NEEDS_UNIT) {
-        if (m->to_unit == 0) return lz_refuse(fail, LZ_bad_argument, "%s要指明单位（--unit 代码）", row->zh);
+        if (m->to_unit == 0) return lz_refuse(fail, LZ_bad_argument, "%s要指明单位（--unit 代码）", lz_said(fail, row->zh));
         if (m->to_unit != f->o.unit && !roster_holding(f->o.roster, m->to_unit))
             return lz_refuse(fail, LZ_unknown_unit, "%06u %s 不是已登记的下级，不能交办", m->to_unit, unit_name(f, m->to_unit));
     }
@@ -132,11 +133,11 @@ static enum lz_err check_move(struct flow *f, struct record *d, struct lz_fail *
         return lz_refuse(fail, LZ_not_found, "本单位没有 %s", id);
     }
     const struct move_row *row = move_row(kind->machine, m->move);
-    if (!row) return lz_refuse(fail, LZ_bad_argument, "%s没有这种办理动作", kind->zh);
+    if (!row) return lz_refuse(fail, LZ_bad_argument, "%s没有这种办理动作", lz_said(fail, kind->zh));
     if (kind->machine != MACHINE_HANDLING) m->unit = 0;
     else if (row->by == BY_RECIPIENT || row->by == BY_DAEMON) m->unit = f->o.unit;
     else if (m->unit == 0 && subject.n_targets == 1) m->unit = subject.targets[0];
-    else if (m->unit == 0) return lz_refuse(fail, LZ_bad_argument, "有多个接收单位，请用 --unit 代码 指明对哪一个%s（或 --unit all）", row->zh);
+    else if (m->unit == 0) return lz_refuse(fail, LZ_bad_argument, "有多个接收单位，请用 --unit 代码 指明对哪一个%s（或 --unit all）", lz_said(fail, row->zh));
     /* the last places are kept for the acts that end a matter */
     size_t n = flow_move_count(f, d->subject, m->unit);
     if (n >= SUBJECT_MOVES_MAX - 16 || (n >= SUBJECT_MOVES_MAX - 64 && row->to == STATE_SAME))
@@ -211,8 +212,8 @@ enum lz_err submit_checked(struct flow *f, struct record *d, struct lz_bytes aut
                            struct rec_id *id, struct lz_fail *fail) {
     const struct kind_row *row = kind_row(d->kind);
     if (!row) return lz_refuse(fail, LZ_unknown_kind, "不认识的种类 %u", d->kind);
-    if ((row->class == CLASS_REGISTER) != (d->key.len != 0)) return lz_refuse(fail, LZ_bad_argument, "%s的键不对：%s", row->zh,
-            row->class == CLASS_REGISTER ? "缺少编号" : "这一种类没有编号");
+    if ((row->class == CLASS_REGISTER) != (d->key.len != 0)) return lz_refuse(fail, LZ_bad_argument, "%s的键不对：%s", lz_said(fail, row->zh),
+            lz_said(fail, row->class == CLASS_REGISTER ? "缺少编号" : "这一种类没有编号"));
     if (d->sensitivity > 1) return lz_refuse(fail, LZ_secret_refused, "本系统不处理涉密内容");
     uint8_t asked = d->lane;
     d->lane = (uint8_t)row->lane;
@@ -237,7 +238,7 @@ enum lz_err submit_checked(struct flow *f, struct record *d, struct lz_bytes aut
     *id = record_id(d);
     err = flow_land(f, d, LAND_OWN);
     if (err == LZ_ok) return LZ_ok;
-    return lz_refuse(fail, err, "不能写入存储：%s", lz_err_zh(err));
+    return lz_refuse(fail, err, "不能写入存储：%s", lz_said(fail, lz_err_zh(err)));
 }
 
 enum lz_err flow_submit(struct flow *f, struct record *d, struct lz_bytes author, struct lz_bytes request, uint32_t index,

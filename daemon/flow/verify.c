@@ -17,6 +17,7 @@ struct tally {
 struct checker {
     struct flow *f;
     struct verify *out;
+    enum lz_lang lang;
     struct tally *progress, *own;
     size_t n_slots;
 };
@@ -28,7 +29,7 @@ static void differ(struct checker *c, const char *format, ...) {
     char text[256];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof text, lz_text(c->lang, format), args);
     va_end(args);
     const char *copy = arena_copy(c->f->arena, text, strlen(text));
     if (copy) c->out->first = lz_bytes_of(copy, strlen(text));
@@ -263,11 +264,13 @@ static void check_rollups(struct checker *c) {
         if (c->progress[i].used && !c->progress[i].seen) differ(c, "有进展没有计入状态");
 }
 
-void flow_verify(struct flow *f, struct verify *out) {
+void flow_verify(struct flow *f, struct verify *out) { flow_verify_in(f, LZ_ZH, out); }
+
+void flow_verify_in(struct flow *f, enum lz_lang lang, struct verify *out) {
     memset(out, 0, sizeof *out);
     struct store_counts counts;
     store_count(f->o.store, &counts);
-    struct checker c = { .f = f, .out = out };
+    struct checker c = { .f = f, .out = out, .lang = lang };
     c.n_slots = 2 * (counts.entries[TABLE_standing] + counts.entries[TABLE_rollup] + counts.entries[TABLE_entry]) + 1024;
     /* its own memory: a store holds more standings than a turn may touch */
     struct arena *own = arena_create(c.n_slots * 2 * sizeof(struct tally) + (1 << 20));

@@ -77,7 +77,8 @@ static enum lz_err measure_parse(const struct form_field *field, struct lz_bytes
     const struct scale *scale = scale_of(field->type, lz_bytes_of(text.data + skip, text.len - skip)), *usual = scale_of(field->type, (struct lz_bytes){ 0 });
     LZ_ASSERT(usual);
     if (scale && decimal_parse(lz_bytes_of(text.data, unit), &at, scale, value) && at == unit && form_number_valid(field, *value)) return LZ_ok;
-    return lz_refuse(fail, LZ_bad_argument, "%s“%.*s”不是数：请写如 12.5%s", field->zh, (int)(text.len < 60 ? text.len : 60), (const char *)text.data, usual->word);
+    return lz_refuse(fail, LZ_bad_argument, "%s“%.*s”不是数：请写如 12.5%s", lz_said_field(fail, field->zh), (int)(text.len < 60 ? text.len : 60),
+                     (const char *)text.data, usual->word);
 }
 
 /* Kept / by * over, with as many decimals as it takes to read the same number again. */
@@ -105,16 +106,16 @@ static enum lz_err choice_parse(const struct form_field *field, struct lz_bytes 
     for (size_t i = 0; i < choices_of(field); i++) {
         const struct form_word *word = &field->choices[i];
         if (lz_word_is(text, word->name, word->zh)) { *value = (int64_t)i; return LZ_ok; }
-        size_t used = strlen(list);
-        (void)snprintf(list + used, sizeof list - used, "%s%s %s", i ? "、" : "", word->name, word->zh);
+        lz_list_add(lz_fail_lang(fail), list, sizeof list, word->name, word->zh);
     }
-    return lz_refuse(fail, LZ_bad_argument, "%s没有“%.*s”；可用：%s", field->zh, (int)(text.len < 60 ? text.len : 60), (const char *)text.data, list);
+    return lz_refuse(fail, LZ_bad_argument, "%s没有“%.*s”；可用：%s", lz_said_field(fail, field->zh), (int)(text.len < 60 ? text.len : 60),
+                     (const char *)text.data, list);
 }
 
 static enum lz_err flag_parse(const struct form_field *field, struct lz_bytes text, int64_t *value, struct lz_fail *fail) {
     if (is(text, "1") || is(text, "yes") || is(text, "是")) *value = 1;
     else if (is(text, "0") || is(text, "no") || is(text, "否")) *value = 0;
-    else return lz_refuse(fail, LZ_bad_argument, "%s应写 是 或 否", field->zh);
+    else return lz_refuse(fail, LZ_bad_argument, "%s应写 是 或 否", lz_said_field(fail, field->zh));
     return LZ_ok;
 }
 
@@ -122,7 +123,7 @@ static enum lz_err date_parse(const struct form_field *field, struct lz_bytes te
     char copy[16] = "";
     uint32_t date = 0;
     if (text.len < sizeof copy) memcpy(copy, text.data, text.len);
-    if (!lz_date_parse(copy, &date)) return lz_refuse(fail, LZ_bad_date, "%s“%.*s”不是日期：请写如 2022-06-30", field->zh,
+    if (!lz_date_parse(copy, &date)) return lz_refuse(fail, LZ_bad_date, "%s“%.*s”不是日期：请写如 2022-06-30", lz_said_field(fail, field->zh),
                                                       (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
     *value = date;
     return LZ_ok;
@@ -135,7 +136,7 @@ static enum lz_err time_parse(const struct form_field *field, struct lz_bytes te
     while (digit(text, i) && i < 2) hours = hours * 10 + text.data[i++] - '0';
     bool good = i > 0 && text.len == i + 3 && text.data[i] == ':' && digit(text, i + 1) && digit(text, i + 2);
     if (good) minutes = (text.data[i + 1] - '0') * 10 + text.data[i + 2] - '0';
-    if (!good || hours > 23 || minutes > 59) return lz_refuse(fail, LZ_bad_argument, "%s应写如 08:30", field->zh);
+    if (!good || hours > 23 || minutes > 59) return lz_refuse(fail, LZ_bad_argument, "%s应写如 08:30", lz_said_field(fail, field->zh));
     *value = hours * 60 + minutes;
     return LZ_ok;
 }
@@ -143,9 +144,11 @@ static enum lz_err time_parse(const struct form_field *field, struct lz_bytes te
 static enum lz_err code_parse(const struct form_field *field, struct lz_bytes text, int64_t *value, struct lz_fail *fail) {
     int64_t code = 0;
     for (size_t i = 0; i < text.len && i <= 12; i++) code = digit(text, i) ? code * 10 + text.data[i] - '0' : -1000000000000;
-    if (text.len >= 6 && text.len <= 12 && code > 0 && form_number_valid(field, code)) { *value = code; return LZ_ok; }
-    return lz_refuse(fail, LZ_unknown_unit, "%s“%.*s”不是行政区划代码：请写%s", field->zh, (int)(text.len < 60 ? text.len : 60), (const char *)text.data,
-                     field->type == FIELD_UNIT ? "六位，如 410802" : "六位、九位（乡镇）或十二位（村）");
+    if (text.len >= 6 && text.len <= 12 && code > 0 && form_number_valid(field,
+            code)) { *value = code; return LZ_ok; }
+    return lz_refuse(fail, LZ_unknown_unit, "%s“%.*s”不是行政区划代码：请写%s", lz_said_field(fail, field->zh), (int)(text.len < 60 ? text.len : 60),
+                     (const char *)text.data,
+                     lz_said(fail, field->type == FIELD_UNIT ? "六位，如 410802" : "六位、九位（乡镇）或十二位（村）"));
 }
 
 static enum lz_err period_field_parse(const struct form_field *field, struct lz_bytes text, int64_t *value, struct lz_fail *fail) {

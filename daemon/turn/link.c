@@ -445,49 +445,53 @@ void links_tick(struct turn *t) {
 bool link_has_network(const struct turn *t, const struct link *l) { return l->greeted && !l->gone && !is_silent(t, l); }
 
 /* Nobody is there; what came by file, and what the neighbour has not confirmed, is said all the same. */
-static void say_nobody(struct turn *t, const struct link *l, char *why, size_t size) {
+static void say_nobody(struct turn *t, const struct link *l, enum lz_lang lang, char *why, size_t size) {
     const char *nobody = l->is_parent ? "还没有连上上级" : l->heard_ms ? "下级已断开" : "下级还没有连上来";
     char span[32];
     bool behind = false;
     for (size_t i = 0; i < l->n_out; i++) behind |= l->out[i].acked < l->out[i].tip;
-    if (l->bundle.in_wall_ms == 0) { snprintf(why, size, "%s", nobody); return; }
+    if (l->bundle.in_wall_ms == 0) { snprintf(why, size, "%s", lz_text(lang, nobody)); return; }
     lz_time_print(l->bundle.in_wall_ms, span);
     (void)t;
-    snprintf(why, size, "%s；%.16s 导入对方第 %llu 号离线包，%s", nobody, span, (unsigned long long)l->bundle.in_serial, behind ? "本机还有未确认的" : "到那时都已确认");
+    snprintf(why, size, lz_text(lang, "%s；%.16s 导入对方第 %llu 号离线包，%s"), lz_text(lang, nobody), span, (unsigned long long)l->bundle.in_serial,
+             lz_text(lang, behind ? "本机还有未确认的" : "到那时都已确认"));
 }
 
 /* `live` only when both cursors are proven: theirs by an acknowledgement at our tip, ours by a tip that was told again. */
-static enum link_state judge(struct turn *t, struct link *l, char *why, size_t size) {
+static enum link_state judge(struct turn *t, struct link *l, enum lz_lang lang, char *why, size_t size) {
     why[0] = 0;
     if (l->gone) return LINK_retired;
     if (l->diverged) { snprintf(why, size, "%s", l->reason); return LINK_diverged; }
-    if (t->unborn) { snprintf(why, size, "本机磁盘没有空间，还不能开始工作；有空间后自动开始"); return LINK_blocked; }
+    if (t->unborn) { snprintf(why, size, lz_text(lang, "本机磁盘没有空间，还不能开始工作；有空间后自动开始")); return LINK_blocked; }
     if (!l->greeted) {
         if (l->refused) { snprintf(why, size, "%s", l->reason); return LINK_refused; }
-        if (!l->connected) { say_nobody(t, l, why, size); return LINK_dialling; }
-        if (l->hello_tries > 3 || (l->heard_ms && is_silent(t, l))) { snprintf(why, size, "已连接，但对方没有应答"); return LINK_stalled; }
-        snprintf(why, size, "已连接，等待对方问候");
+        if (!l->connected) { say_nobody(t, l, lang, why, size); return LINK_dialling; }
+        if (l->hello_tries > 3 || (l->heard_ms && is_silent(t, l))) { snprintf(why, size, lz_text(lang, "已连接，但对方没有应答")); return LINK_stalled; }
+        snprintf(why, size, lz_text(lang, "已连接，等待对方问候"));
         return LINK_greeting;
     }
-    if (is_silent(t, l)) { snprintf(why, size, "%llu 秒没有收到对方消息", (unsigned long long)((t->now.mono_ms - l->heard_ms) / 1000)); return LINK_stalled; }
-    if (l->unheard_ms) {
-        snprintf(why, size, "对方已有 %u 秒没有收到本机消息", l->unheard_ms / 1000);
+    if (is_silent(t, l)) {
+        snprintf(why, size, lz_text(lang, "%llu 秒没有收到对方消息"), (unsigned long long)((t->now.mono_ms - l->heard_ms) / 1000));
         return LINK_stalled;
     }
-    if (t->room.full) { snprintf(why, size, "本机存储空间不足，一般记录暂停接收"); return LINK_blocked; }
+    if (l->unheard_ms) {
+        snprintf(why, size, lz_text(lang, "对方已有 %u 秒没有收到本机消息"), l->unheard_ms / 1000);
+        return LINK_stalled;
+    }
+    if (t->room.full) { snprintf(why, size, lz_text(lang, "本机存储空间不足，一般记录暂停接收")); return LINK_blocked; }
     uint64_t rotten = store_rot_unsent(t->o.store) > t->repairs.view.n_damaged ? store_rot_unsent(t->o.store) : t->repairs.view.n_damaged;
     if (rotten) {                          /* what cannot be read cannot have been sent: never `live` */
-        snprintf(why, size, "本机存储有 %llu 个值损坏，不能保证已全部发出；正在修复，linzhangctl repair status 可查", (unsigned long long)rotten);
+        snprintf(why, size, lz_text(lang, "本机存储有 %llu 个值损坏，不能保证已全部发出；正在修复，linzhangctl repair status 可查"), (unsigned long long)rotten);
         return LINK_blocked;
     }
-    if (l->reclaim) { snprintf(why, size, "正在从对方找回本单位的数据"); return LINK_syncing; }
-    if (l->owes) { snprintf(why, size, "对方丢失过数据，正在从这里找回"); return LINK_syncing; }
-    if (l->walking) { snprintf(why, size, "正在整理应发给对方的记录"); return LINK_syncing; }
+    if (l->reclaim) { snprintf(why, size, lz_text(lang, "正在从对方找回本单位的数据")); return LINK_syncing; }
+    if (l->owes) { snprintf(why, size, lz_text(lang, "对方丢失过数据，正在从这里找回")); return LINK_syncing; }
+    if (l->walking) { snprintf(why, size, lz_text(lang, "正在整理应发给对方的记录")); return LINK_syncing; }
     for (size_t i = 0; i < l->n_in; i++)
-        if (l->in[i].cursor.position < l->in[i].tip) { snprintf(why, size, "正在接收对方的积压"); return LINK_syncing; }
+        if (l->in[i].cursor.position < l->in[i].tip) { snprintf(why, size, lz_text(lang, "正在接收对方的积压")); return LINK_syncing; }
     for (size_t i = 0; i < l->n_out; i++)
-        if (l->out[i].acked < l->out[i].tip) { snprintf(why, size, "对方还没有确认全部记录"); return LINK_syncing; }
-    if (!l->tip_proven) { snprintf(why, size, "等待对方报告末尾位置"); return LINK_syncing; }
+        if (l->out[i].acked < l->out[i].tip) { snprintf(why, size, lz_text(lang, "对方还没有确认全部记录")); return LINK_syncing; }
+    if (!l->tip_proven) { snprintf(why, size, lz_text(lang, "等待对方报告末尾位置")); return LINK_syncing; }
     return LINK_live;
 }
 
@@ -509,7 +513,7 @@ void links_states(struct turn *t) {
     for (struct link *l = t->links; l; l = l->next) {
         measure(t, l);
         char why[sizeof l->reason];
-        enum link_state state = judge(t, l, why, sizeof why);
+        enum link_state state = judge(t, l, LZ_ZH, why, sizeof why);
         memcpy(l->reason, why, sizeof why);
         if (state == l->state) continue;
         lz_log(state == LINK_live || state == LINK_syncing || state == LINK_greeting ? LZ_DEBUG : LZ_INFO, "link.%s peer=%06u", link_name(state), l->code);
@@ -611,4 +615,11 @@ void turn_link_view(struct turn *t, size_t index, struct link_view *v) {
         v->behind_out_bytes += b.bytes;
         if (b.oldest_ms && (v->oldest_out_ms == 0 || b.oldest_ms < v->oldest_out_ms)) v->oldest_out_ms = b.oldest_ms;
     }
+}
+
+/* What came from elsewhere, or happened before, is kept as it was said: it is looked up as a whole. */
+void turn_link_reason(struct turn *t, uint32_t code, enum lz_lang lang, char *out, size_t size) {
+    struct link *l = link_find(t, code);
+    LZ_ASSERT(l && size > 0);
+    if (lang == LZ_ZH || judge(t, l, lang, out, size) != l->state) (void)snprintf(out, size, "%s", l->reason);
 }

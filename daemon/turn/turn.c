@@ -45,7 +45,7 @@ static enum lz_err first_commit(struct turn *t, struct lz_fail *fail) {
         forget_turn(t);
         t->unborn = t->starved = true;
         links_states(t);
-    } else if (err != LZ_ok) return lz_refuse(fail, err, "存储不能写入：%s", lz_err_zh(err));
+    } else if (err != LZ_ok) return lz_refuse(fail, err, "存储不能写入：%s", lz_said(fail, lz_err_zh(err)));
     else {
         flow_forget(t->flow);
         start_is_written(t);
@@ -159,7 +159,7 @@ static void on_refusal(struct link *l, struct lz_bytes body, struct turn *t) {
     if (refusal_decode(t->arena, body, &refusal) != LZ_ok) return;
     l->refused = true;
     lz_text_clip(refusal.text, 60, text, sizeof text);
-    link_reason(l, "对方拒绝：%s", text);
+    link_reason(l, "%s：%s", "对方拒绝", text);
     lz_log(LZ_WARN, "link.refused peer=%06u reason=%s", l->code, lz_log_value(refusal.text, text, sizeof text));
 }
 

@@ -114,6 +114,8 @@ struct link_view {
 };
 size_t turn_links(struct turn *turn);
 void turn_link_view(struct turn *turn, size_t index, struct link_view *view);
+/* The view's reason in a language; code: of a link. */
+void turn_link_reason(struct turn *turn, uint32_t code, enum lz_lang lang, char *out, size_t size);
 struct turn_counters {
     uint64_t turns, commits, packets, records, duplicates, refused, bad_packets, forbidden, gaps, fetches_served, batches_live, batches_repair, conflicts;
     uint64_t limited;                /* asked more often than is answered */

@@ -141,7 +141,7 @@ static enum lz_err client_refuse(struct lz_fail *fail, const char *path, int rea
         return lz_refuse(fail, LZ_unreachable, "无权连接守护进程的套接字 %s：请检查当前用户是否属于该套接字的用户组", path);
     if (reason == ENOENT || reason == ECONNREFUSED)
         return lz_refuse(fail, LZ_unreachable, "连不上守护进程（%s，%s）：请检查守护进程是否在运行、路径是否正确、是否有权限", path,
-                         reason == ENOENT ? "没有这个套接字" : "无人应答");
+                         lz_said(fail, reason == ENOENT ? "没有这个套接字" : "无人应答"));
     return lz_refuse(fail, LZ_unreachable, "连不上守护进程（%s）：%s；请检查守护进程是否在运行、是否有权限", path, strerror(reason));
 }
 

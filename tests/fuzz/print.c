@@ -37,7 +37,7 @@ static void rejects(struct input *in) {
     struct import_result result = { .rejects = list, .n_rejects = LZ_COUNT(list) };
     FILE *out = open_memstream(&text, &len);
     LZ_ASSERT(out);
-    print_rejects(out, &result, false);
+    print_rejects(out, LZ_ZH, &result, false);
     fclose(out);
     for (size_t i = 0; i < len; i++)
         if (text[i] == '\t') text[i] = ' ';                       /* between the columns */

@@ -243,7 +243,7 @@ static size_t make_envelopes(struct session_ *s, struct input *in, size_t peer, 
         if (chance(in, 40) && s->pool.n) { out[n] = mutated(in, a, s->pool.envelopes[s->pool.n - 1 - pick(in, s->pool.n)]); continue; }
         if (chance(in, 8)) { out[n] = take_bytes(in, 300); continue; }
         struct record r = make_record(in, a, &s->pool, given_back && chance(in, 128) ? CITY : take_origin(in, peer), s->node.now.wall_ms);
-        struct lz_fail fail;
+        struct lz_fail fail = { 0 };
         if (record_encode(a, &r, &fail) != LZ_ok) r.envelope = (struct lz_bytes){ 0 };
         else pool_add(&s->pool, record_id(&r), r.envelope);
         out[n] = mutated(in, a, r.envelope);

@@ -525,7 +525,7 @@ static void look_at_neighbour(struct replay *r, struct neighbour *n, struct inod
     snprintf(path, sizeof path, "%s/store", dir);
     struct store *s;
     struct store_options so = { .path = path, .unit = n->code, .map_bytes = RIG_MAP_BYTES, .no_sync = true };
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     if (store_open(&s, &so, &fail) != LZ_ok) return;         /* not yet born */
     struct key key = { 0 };
     struct lz_bytes v;

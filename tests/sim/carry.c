@@ -21,7 +21,7 @@ bool carry_export(struct world *w, struct node *from, uint32_t to, struct stick 
     uint8_t salt[BUNDLE_SALT_BYTES];
     uint64_t id = fresh_id(w);
     struct bundle_made made;
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     *s = (struct stick){ .from = from->index, .to = node_of(w, to)->index };
     for (size_t i = 0; i < sizeof salt; i++) salt[i] = (uint8_t)sim_random(w, 256);
     if (!from->up) return false;
@@ -68,7 +68,7 @@ static enum lz_err pass(struct world *w, struct node *n, uint64_t id, bool apply
 enum lz_err carry_import(struct world *w, const struct stick *s) {
     struct node *n = &w->nodes[s->to];
     struct bundle_taken taken;
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     uint64_t id = fresh_id(w);
     if (!n->up) return LZ_store_io;
     node_begin(w, n);

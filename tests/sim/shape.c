@@ -102,7 +102,7 @@ void world_make_units(struct world *w) {
         snprintf(parent, sizeof parent, "%u", d->parent);
         n += (size_t)snprintf(text + n, size - n, "%u\tU%u\t%s\t%s\tGB\n", d->code, d->code, tier_name((enum tier)d->tier), d->parent ? parent : "-");
     }
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     struct units *units = units_create();
     enum lz_err err = units_load(units, lz_bytes_of(text, n), &fail);
     if (err != LZ_ok) { fprintf(stderr, "units: %s\n", fail.text); abort(); }

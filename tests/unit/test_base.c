@@ -37,7 +37,7 @@ Test(errors, every_code_has_its_words) {
 }
 
 Test(errors, a_refusal_is_told_and_cut_between_characters) {
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     cr_assert_eq(lz_refuse(&fail, LZ_full, "满 %d", 7), LZ_full);
     cr_assert_eq(fail.code, LZ_full);
     cr_assert_str_eq(fail.text, "满 7");
@@ -214,7 +214,7 @@ Test(time, is_printed_for_people) {
         { 2 * LZ_HOUR_MS, "2小时" }, { UINT64_MAX, "213503982334天14小时" },
     };
     for (size_t i = 0; i < LZ_COUNT(spans); i++) {
-        lz_span_print(spans[i].ms, out);
+        lz_span_print(LZ_ZH, spans[i].ms, out);
         cr_assert_str_eq(out, spans[i].text);
     }
 }
@@ -279,7 +279,7 @@ Test(calendar, adds_working_days) {
 
 Test(calendar, refuses_a_bad_file_whole) {
     struct calendar *calendar = calendar_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     static const struct {
         const char *text;
         enum lz_err err;
@@ -307,7 +307,7 @@ Test(calendar, refuses_a_bad_file_whole) {
 
 Test(calendar, has_a_maximum) {
     struct calendar *calendar = calendar_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     static char text[4097 * 16];
     size_t len = 0;
     uint32_t date = 20220101;

@@ -1016,18 +1016,18 @@ Test(packet, too_large_is_refused_before_it_is_parsed) {
 Test(control, ask_comes_back) {
     struct arg args[] = { { str("--to"), str("all") }, { str("--title"), str("题目") }, { str("--answer"), str("") } };
     struct lz_bytes drafts[] = { str("draft one"), str("draft two") }, bytes;
-    struct ask a = { str("order issue"), str("0123456789abcdef"), args, 3, drafts, 2, str("after"), 77, str("piece") }, b;
+    struct ask a = { str("order issue"), str("0123456789abcdef"), args, 3, drafts, 2, str("after"), 77, str("piece"), LZ_EN, true }, b;
     cr_assert_eq(ask_encode(arena, &a, &bytes), LZ_ok);
     cr_assert_eq(ask_decode(arena, body_of(bytes, PACKET_ASK), &b), LZ_ok);
     cr_assert(b.seq == 77 && lz_bytes_equal(a.verb, b.verb) && lz_bytes_equal(a.request, b.request) && lz_bytes_equal(a.after, b.after));
-    cr_assert(lz_bytes_equal(a.data, b.data));
+    cr_assert(lz_bytes_equal(a.data, b.data) && b.lang == LZ_EN && b.program);
     cr_assert(b.n_args == 3 && b.n_drafts == 2);
     for (size_t i = 0; i < 3; i++) cr_assert(lz_bytes_equal(args[i].name, b.args[i].name) && lz_bytes_equal(args[i].value, b.args[i].value));
     for (size_t i = 0; i < 2; i++) cr_assert(lz_bytes_equal(drafts[i], b.drafts[i]));
     struct ask least = { .verb = str("status") };
     cr_assert_eq(ask_encode(arena, &least, &bytes), LZ_ok);
     cr_assert_eq(ask_decode(arena, body_of(bytes, PACKET_ASK), &b), LZ_ok);
-    cr_assert(b.n_args == 0 && b.n_drafts == 0 && b.request.len == 0);
+    cr_assert(b.n_args == 0 && b.n_drafts == 0 && b.request.len == 0 && b.lang == LZ_ZH && !b.program);
 }
 
 static enum lz_err ask_judged(struct ask a) {

@@ -1628,7 +1628,7 @@ Test(foreign, the_legal_moves_are_those_that_are_not_refused) {
                 bool there = flow_record(all[n]->flow, subjects[k], &subject);
                 uint32_t unit = k == 0 ? RECIPIENT : 0;
                 if (there) flow_standing(all[n]->flow, subjects[k], unit, &s);
-                if (there) flow_legal(all[n]->flow, &subject, &s, unit, text, sizeof text);
+                if (there) flow_legal(all[n]->flow, &subject, &s, unit, LZ_ZH, text, sizeof text);
                 else text[0] = 0;
                 move.of.move = (struct move){ .move = row->number, .unit = k == 0 && row->by == BY_ISSUER ? RECIPIENT : 0, .text = str("text"),
                                               .to_unit = all[n]->unit, .due_ms = wall + 40 * (uint64_t)LZ_DAY_MS };
@@ -1654,7 +1654,7 @@ Test(foreign, the_legal_moves_are_those_that_are_not_refused) {
     cr_assert(flow_record(city.flow, task, &subject));
     struct standing s;
     cr_assert(flow_standing(city.flow, task, RECIPIENT, &s));
-    flow_legal(city.flow, &subject, &s, RECIPIENT, little, sizeof little);
+    flow_legal(city.flow, &subject, &s, RECIPIENT, LZ_ZH, little, sizeof little);
     cr_assert(lz_text_valid(str(little)) && strlen(little) < sizeof little, "as much as fits, and no half of a word");
     store_abort(city.store);
 }

@@ -23,7 +23,7 @@ static void write_file(const uint8_t *data, size_t n) {
 static void begin(void) {
     static uint8_t big[20000];
     struct store *store;
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     snprintf(dir, sizeof dir, "/tmp/linzhang-pages-XXXXXX");
     cr_assert(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/store", dir);

@@ -117,8 +117,8 @@ Test(print, no_limit_when_it_is_no_terminal, .init = begin) {
     made_begin();
     task_row("1", "进一步明确林长履职方式方法积极推动林长巡林督查等工作进一步明确林长履职方式方法积极推动林长巡林督查等工作", "signed", "已签收", "7");
     cr_assert_null(strstr(printed(), "…"));
-    cr_assert_eq(printer_for(paper.out, arena).width, 0);
-    cr_assert_not(printer_for(paper.out, arena).colour);
+    cr_assert_eq(printer_for(paper.out, arena, LZ_ZH).width, 0);
+    cr_assert_not(printer_for(paper.out, arena, LZ_ZH).colour);
 }
 
 Test(print, hostile_text_is_harmless, .init = begin) {
@@ -250,7 +250,7 @@ Test(json, refused_lines, .init = begin) {
     print_json_import(paper.out, LZ_bad_date, lz_bytes_str("t"), &result);
     cr_assert_str_eq(seen, "{\"code\":\"bad_date\",\"text\":\"t\",\"imported\":2,\"refused\":[{\"line\":3,\"code\":\"bad_date\",\"text\":\"日期\"}]}\n");
     rewind(paper.out);
-    print_rejects(paper.out, &result, true);
+    print_rejects(paper.out, LZ_ZH, &result, true);
     cr_assert_not_null(strstr(seen, "# 行\t代码\t原因\t原文\n3\tbad_date\t日期\tx\n"));
 }
 
@@ -398,7 +398,7 @@ Test(words, specs, .init = begin) {
 Test(words, help_for_everything, .init = begin) {
     cr_assert_eq(typed("task issue --help"), LZ_ok);
     cr_assert(command.verb->mode == MODE_LOCAL && command.n_topic == 2);
-    cr_assert(help_print(paper.out, command.topic, command.n_topic));
+    cr_assert(help_print(paper.out, LZ_ZH, command.topic, command.n_topic));
     cr_assert_not_null(strstr(seen, "--title TEXT"));
     for (size_t i = 0; i < verbs_known(); i++) {
         char words[64];
@@ -408,13 +408,13 @@ Test(words, help_for_everything, .init = begin) {
             (void)snprintf(line, sizeof line, "help %s", words);
             cr_assert_eq(typed(line), LZ_ok);
             rewind(paper.out);
-            cr_assert(help_print(paper.out, command.topic, command.n_topic), "%s", words);
+            cr_assert(help_print(paper.out, LZ_ZH, command.topic, command.n_topic), "%s", words);
         }
     }
     static const char *const wrong[] = { "nothing" };
-    cr_assert_not(help_print(paper.out, wrong, 1));
+    cr_assert_not(help_print(paper.out, LZ_ZH, wrong, 1));
     rewind(paper.out);
-    cr_assert(help_print(paper.out, NULL, 0));
+    cr_assert(help_print(paper.out, LZ_ZH, NULL, 0));
     cr_assert_not_null(strstr(seen, "核查"));
     cr_assert_not(completion_print(paper.out, "fish"));
 }

@@ -1005,7 +1005,7 @@ Test(values, whose_order_is_broken_are_scrubbed_to_the_end, .timeout = 60) {
             memcpy(was, "KEYKEY\0", 7), memcpy(is, was, 7);
             was[7] = (char)i, is[7] = (char)to[k];
             size_t n = replace_in_file(was, is, 8);
-            struct lz_fail fail;
+            struct lz_fail fail = { 0 };
             cr_assert(n > 0 && try_open(path, UNIT, MAP, &fail) == LZ_ok,
                       "the key stood in the file, and the look before the opening lets it pass");
             struct scrub at = { 0 };

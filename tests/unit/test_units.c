@@ -98,7 +98,7 @@ Test(units, any_order_any_depth_and_a_second_file) {
 
 Test(units, a_bad_file_is_refused_whole_and_its_line_named) {
     struct units *units = units_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     uint32_t out[4];
     cr_assert_eq(units_load(units, str(HEADER "500000\t甲\tprovince\t-\tGB\n600000\t乙\tcity\t500000\tGB\n"), NULL), LZ_ok);
     static const struct {
@@ -143,7 +143,7 @@ Test(units, a_bad_file_is_refused_whole_and_its_line_named) {
 Test(units, have_a_maximum) {
     static char text[(UNITS_MAX + 1) * 32 + 64];
     struct units *units = units_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     size_t len = (size_t)snprintf(text, sizeof text, "%s", HEADER), last = 0;
     for (int i = UNITS_MAX; i >= 0; i--) {                 /* descending: the slowest order */
         last = len;
@@ -171,7 +171,7 @@ static enum lz_err add(struct roster *roster, uint32_t code, uint32_t key, const
 
 Test(roster, keeps_children_and_subtrees_in_order) {
     struct roster *roster = roster_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     cr_assert_eq(add(roster, 410800, 1, SUBTREE(410883, 410802, 410883, 410803), &fail), LZ_ok);
     cr_assert_eq(add(roster, 410100, 2, NULL, 0, &fail), LZ_ok);
     cr_assert_eq(add(roster, 410900, 3, SUBTREE(410900, 410902), &fail), LZ_ok);
@@ -198,7 +198,7 @@ Test(roster, keeps_children_and_subtrees_in_order) {
 
 Test(roster, replaces_and_removes_without_holes) {
     struct roster *roster = roster_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     cr_assert_eq(add(roster, 100, 1, SUBTREE(101, 102), &fail), LZ_ok);
     cr_assert_eq(add(roster, 200, 2, SUBTREE(201), &fail), LZ_ok);
     cr_assert_eq(add(roster, 300, 3, SUBTREE(301, 302, 303), &fail), LZ_ok);
@@ -228,7 +228,7 @@ Test(roster, replaces_and_removes_without_holes) {
 
 Test(roster, refuses_conflicts_and_changes_nothing) {
     struct roster *roster = roster_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     cr_assert_eq(add(roster, 100, 1, SUBTREE(101, 102), &fail), LZ_ok);
     cr_assert_eq(add(roster, 200, 2, SUBTREE(201), &fail), LZ_ok);
     cr_assert_eq(add(roster, 300, 3, SUBTREE(301, 102), &fail), LZ_already);
@@ -251,7 +251,7 @@ Test(roster, refuses_conflicts_and_changes_nothing) {
 
 Test(roster, has_its_maxima) {
     struct roster *roster = roster_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     static uint32_t units[SUBTREE_MAX + 1];
     for (uint32_t i = 0; i <= SUBTREE_MAX; i++) units[i] = 500000 + i;
     cr_assert_eq(add(roster, 500000, 1, units, SUBTREE_MAX + 1, &fail), LZ_too_many);
@@ -271,7 +271,7 @@ Test(roster, has_its_maxima) {
 Test(roster, is_printed_and_loaded) {
     struct roster *roster = roster_create();
     struct arena *arena = arena_create(1 << 20);
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     cr_assert_eq(roster_print(roster, arena).len, 0);
     cr_assert_eq(add(roster, 410800, 1, SUBTREE(410802, 410803), &fail), LZ_ok);
     cr_assert_eq(add(roster, 419001, 2, NULL, 0, &fail), LZ_ok);
@@ -296,7 +296,7 @@ Test(roster, is_printed_and_loaded) {
 #define KEY_2 "8000000000000000000000000000000000000000000000000000000000000002"
 Test(roster, refuses_a_bad_file_whole) {
     struct roster *roster = roster_create();
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     cr_assert_eq(add(roster, 410900, 9, SUBTREE(410902), &fail), LZ_ok);
     static const struct {
         const char *text;

@@ -37,7 +37,7 @@ static struct wire_options options_make(const struct key *key, const struct rost
 }
 
 static void enroll(struct roster *roster, uint32_t code, const struct key *key) {
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     cr_assert_eq(roster_add(roster, code, key->public_key, &code, 1, &fail), LZ_ok);
 }
 
@@ -58,7 +58,7 @@ static void parent_open(struct pair *pair) {
 }
 
 static struct wire *child_open(const struct pair *pair, const struct key *key) {
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     struct wire *wire;
     struct wire_options options = options_make(key, pair->no_children);
     options.parent = PARENT;
@@ -317,7 +317,7 @@ Test(wire, a_parent_with_another_key_is_refused, .timeout = 40) {
 
 Test(wire, the_next_endpoint_and_a_lost_parent, .timeout = 40) {
     struct pair pair = pair_open(true);
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     struct wire_options options = options_make(&pair.child_key, pair.no_children);
     options.parent = PARENT;
     memcpy(options.parent_key, pair.parent_key.public_key, KEY_BYTES);
@@ -539,7 +539,7 @@ Test(wire, junk_connections_do_not_disturb, .timeout = 60) {
 
 Test(wire, a_busy_port_is_named, .timeout = 40) {
     struct pair pair = pair_open(true);
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     struct wire *second;
     struct wire_options options = options_make(&pair.parent_key, pair.roster);
     options.listen = pair.listen;
@@ -557,7 +557,7 @@ Test(wire, bad_endpoints_are_refused, .timeout = 40) {
     struct roster *roster = roster_create();
     struct key key = key_make();
     for (size_t i = 0; i < LZ_COUNT(bad); i++) {
-        struct lz_fail fail;
+        struct lz_fail fail = { 0 };
         struct wire *wire;
         struct wire_options options = options_make(&key, roster);
         options.listen = bad[i];
@@ -607,7 +607,7 @@ static bool next_ask(struct wire *wire, struct wire_ask *ask) {
 
 Test(wire, an_ask_and_its_answer, .timeout = 40) {
     struct control control;
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     control_make(&control);
     cr_assert_eq(wire_open(&control.wire, &control.options, &fail), LZ_ok, "%s", fail.text);
     struct stat status;
@@ -643,7 +643,7 @@ Test(wire, an_ask_and_its_answer, .timeout = 40) {
 
 Test(wire, a_client_that_does_not_read_is_seen, .timeout = 40) {
     struct control control;
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     control_make(&control);
     cr_assert_eq(wire_open(&control.wire, &control.options, &fail), LZ_ok, "%s", fail.text);
     struct wire_client *client;
@@ -661,7 +661,7 @@ Test(wire, a_client_that_does_not_read_is_seen, .timeout = 40) {
 
 Test(wire, a_second_server_is_refused, .timeout = 40) {
     struct control control;
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     control_make(&control);
     cr_assert_eq(wire_open(&control.wire, &control.options, &fail), LZ_ok);
     struct wire *second;
@@ -675,7 +675,7 @@ Test(wire, a_second_server_is_refused, .timeout = 40) {
 
 Test(wire, a_stale_socket_is_replaced_a_file_is_not, .timeout = 40) {
     struct control control;
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     control_make(&control);
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     memcpy(address.sun_path, control.path, strlen(control.path));
@@ -697,7 +697,7 @@ Test(wire, a_stale_socket_is_replaced_a_file_is_not, .timeout = 40) {
 }
 
 Test(wire, no_daemon_is_unreachable, .timeout = 40) {
-    struct lz_fail fail;
+    struct lz_fail fail = { 0 };
     struct wire_client *client;
     cr_assert_eq(wire_client_open(&client, "/tmp/lz_no_such_directory/control.sock", &fail), LZ_unreachable);
     cr_assert_null(client);
