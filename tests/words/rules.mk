@@ -10,9 +10,10 @@ $(CATALOG): schema/po/en.po
 
 $(PROGS): | $(CATALOG)
 
-$(WORDS): tests/words/tables.c $(call obj,$(wildcard daemon/ctl/client_*.c) daemon/ctl/print.c) $(LIB)
+WORDS_OBJ := $(call obj,$(wildcard daemon/ctl/client_*.c) daemon/ctl/print.c)
+$(WORDS): tests/words/tables.c $(WORDS_OBJ) $(LIB)
 	@mkdir -p $(@D)
-	$(V)$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+	$(V)$(CC) $(CFLAGS) -o $@ $< $(WORDS_OBJ) $(LIB) $(LIBS)
 
 .PHONY: po
 po: $(WORDS) ## schema/po/en.po follows the source: new texts come in untranslated
