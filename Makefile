@@ -18,7 +18,7 @@ SAN     ?=
 CFLAGS  += $(WARN) $(OPT) $(HARDEN) $(SAN) $(DEFINES) -D_GNU_SOURCE -MMD -MP -I$(BUILD)/proto
 LIBS    := -lzmq -llmdb -lprotobuf-c -lsodium -linih -ljansson -lpthread
 
-ROOMS   := base kinds core store flow turn wire ctl
+ROOMS   := base kinds core store flow survey turn wire ctl
 CLIENT  := daemon/ctl/linzhangctl.c daemon/ctl/print.c $(wildcard daemon/ctl/client_*.c)
 COMMON  := $(filter-out $(CLIENT),$(foreach r,$(ROOMS),$(wildcard daemon/$(r)/*.c)))
 DAEMON  := daemon/main.c daemon/config.c daemon/restore.c daemon/drop.c

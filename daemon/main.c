@@ -162,6 +162,37 @@ static enum lz_err take_log_level(const char *name, struct lz_fail *fail) {
     return lz_refuse(fail, LZ_bad_config, "[log] level：没有“%s”这一级", name);
 }
 
+/* "1/quarter" */
+static enum lz_err take_times(const char *key, const char *text, struct patrol_rule *rule, struct lz_fail *fail) {
+    static const char *const spans[EVERY_COUNT] = { "year", "half", "quarter", "month", "week" };
+    const char *slash = strchr(text, '/');
+    char number[8] = "";
+    bool good = slash ? (size_t)(slash - text) < sizeof number : strcmp(text, "0") == 0;
+    if (good && slash) memcpy(number, text, (size_t)(slash - text));
+    if (good && slash) good = lz_u32_parse(number, &rule->times) && rule->times >= 1 && rule->times <= 31;
+    for (rule->every = EVERY_YEAR; good && slash && rule->every < EVERY_COUNT && strcmp(slash + 1, spans[rule->every]) != 0; rule->every++) { }
+    if (good && rule->every < EVERY_COUNT) return LZ_ok;
+    return lz_refuse(fail, LZ_bad_config, "[patrol] %s 的值“%.40s”不对：应写如 1/quarter（year、half、quarter、month、week），或 0", key, text);
+}
+
+static enum lz_err take_rules(struct daemon *d, struct lz_fail *fail) {
+    const struct config *c = &d->config;
+    struct form_rules *rules = &d->turn_options.settings.rules;
+    *rules = (struct form_rules){ .answer_days = (uint32_t)c->registers_answer_days, .board_days = (uint32_t)c->registers_board_days,
+                                  .online_percent = (uint32_t)c->registers_online_percent };
+#define RULE(at, tier) \
+    rules->patrol[at].minutes = (uint32_t)c->patrol_##tier##_minutes; \
+    rules->patrol[at].metres = (uint32_t)c->patrol_##tier##_metres; \
+    rules->patrol[at].hours = (uint32_t)c->patrol_##tier##_hours;
+    RULE(0, province) RULE(1, city) RULE(2, county) RULE(3, township) RULE(4, village) RULE(5, ranger)
+#undef RULE
+    const char *const times[] = { c->patrol_province_times, c->patrol_city_times, c->patrol_county_times, c->patrol_township_times, c->patrol_village_times };
+    static const char *const keys[] = { "province_times", "city_times", "county_times", "township_times", "village_times" };
+    enum lz_err err = LZ_ok;
+    for (size_t i = 0; i < LZ_COUNT(times) && err == LZ_ok; i++) err = take_times(keys[i], times[i], &rules->patrol[i], fail);
+    return err;
+}
+
 static void take_numbers(struct daemon *d) {
     const struct config *c = &d->config;
     struct turn_options *o = &d->turn_options;
@@ -227,7 +258,7 @@ static enum lz_err prepare(struct daemon *d, const char *path, struct lz_fail *f
     if (err != LZ_ok) return err;
     take_numbers(d);
     take_wire(d);
-    return LZ_ok;
+    return take_rules(d, fail);
 }
 
 /* ---- start, loop, end ------------------------------------------------------------------------------------------------------------ */

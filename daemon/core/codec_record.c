@@ -95,6 +95,8 @@ static void problem_fill(const struct problem *in, Lz__Problem *out) {
     CODEC_SET(out, latitude_e6, in->latitude_e6);
     CODEC_SET(out, found_on, in->found_on);
     CODEC_SET(out, severity, in->severity);
+    CODEC_SET_BYTES(out, finder, in->finder);
+    CODEC_SET_BYTES(out, patrol, in->patrol);
 }
 
 static void emergency_fill(const struct emergency *in, Lz__Emergency *out) {
@@ -349,6 +351,8 @@ static void problem_take(struct gate *g, const Lz__Problem *in, struct problem *
     gate_text(g, "内容", in->body, TEXT_BYTES_MAX, &out->body);
     gate_text(g, "地点", in->place, LABEL_BYTES_MAX, &out->place);
     gate_text(g, "图斑", in->parcel, NUMBER_BYTES_MAX, &out->parcel);
+    gate_text(g, "发现人", in->finder, FORM_NO_BYTES_MAX, &out->finder);
+    gate_text(g, "巡林", in->patrol, FORM_NO_BYTES_MAX, &out->patrol);
     gate_range(g, "类别", in->class_, 255);
     gate_range(g, "来源", in->source, 255);
     gate_range(g, "程度", in->severity, 3);

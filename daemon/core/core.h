@@ -116,6 +116,7 @@ struct problem {
     int32_t longitude_e6, latitude_e6;
     uint32_t found_on;               /* yyyymmdd */
     uint32_t severity;               /* 1 usual, 2 serious, 3 major */
+    struct lz_bytes finder, patrol;  /* entries of its unit: the chief who found it, the patrol on which it was found; empty: none */
 };
 struct emergency {
     uint32_t class;

@@ -132,6 +132,16 @@ bool listing_next(struct call *c, struct listing *listing, struct record *record
 void listing_given(struct call *c, struct listing *listing);             /* after row_end */
 void listing_close(struct call *c, struct listing *listing);
 
+/* verbs_read.c */
+void row_problem(struct call *c, const char *section, const struct record *r, const struct standing *s);
+/* found.c: who found a problem */
+enum lz_err take_source(struct call *c, bool *given, uint32_t *source);
+enum lz_err take_finder(struct call *c, struct problem *problem);
+void card_finder(struct call *c, const struct record *problem);
+void rows_found_on(struct call *c, uint32_t unit, struct lz_bytes patrol);      /* the problems of a patrol */
+/* verbs_survey.c */
+struct survey;
+enum lz_err take_survey(struct call *c, struct survey *survey);
 /* audit.c */
 void audit_write(struct call *c, enum lz_err outcome);
 /* server.c */

@@ -104,6 +104,11 @@ enum lz_err verb_form_list(struct call *c) {
     return LZ_ok;
 }
 
+/* What else is known of an entry: of a patrol, the problems found on it. */
+static void rows_of_entry(struct call *c, const struct kind_row *kind, uint32_t unit, struct lz_bytes no) {
+    if (strcmp(kind->name, "patrol") == 0) rows_found_on(c, unit, no);
+}
+
 enum lz_err verb_form_show(struct call *c) {
     const struct kind_row *kind = NULL;
     struct filter filter;
@@ -116,6 +121,7 @@ enum lz_err verb_form_show(struct call *c) {
     uint32_t unit = filter.unit ? filter.unit : c->unit;
     if (!flow_entry(c->flow, kind->number, unit, no, filter.day, &r)) return not_found(c, kind, unit, no);
     entry_row(c, "entry", &r, IN_FULL);
+    rows_of_entry(c, kind, unit, no);
     return LZ_ok;
 }
 
@@ -208,11 +214,26 @@ static enum lz_err take_before(struct call *c, struct record *draft) {
     return LZ_ok;
 }
 
+/* What was decided about it, and what is to do now. */
+static void say_put(struct call *c, const struct kind_row *kind, const struct form *v, struct rec_id id) {
+    char text[REC_ID_TEXT], day[16];
+    const char *because = "", *next = "";
+    rec_id_print(id, text);
+    lz_date_print(v->valid_from, day);
+    size_t at = form_field_find(kind->form, lz_bytes_str("invalid_because"));
+    if (at < kind->form->n_fields && v->given >> at & 1)
+        because = arena_printf(c->arena, "（%s）", kind->form->fields[at].choices[v->of[at].number].zh);
+    at = form_field_find(kind->form, lz_bytes_str("found"));
+    if (at < kind->form->n_fields && v->given >> at & 1 && v->of[at].text.len)
+        next = arena_printf(c->arena, "；发现的问题请上报：problem report --patrol %.*s --title …", (int)v->no.len, (const char *)v->no.data);
+    say(c, "已登记%s %.*s，%s%s，自 %s 起：%s%s", said(c, kind->zh), (int)v->no.len, (const char *)v->no.data, said(c, kind->form->states[v->state].zh),
+        because ? because : "", day, text, next ? next : "");
+}
+
 enum lz_err verb_put(struct call *c) {
     const struct kind_row *kind = NULL;
     struct record draft;
     struct rec_id id;
-    char text[REC_ID_TEXT], day[16];
     const char *state = arg_text(c, "state");
     enum lz_err err = take_kind(c, &kind);
     if (err != LZ_ok) return err;
@@ -229,9 +250,7 @@ enum lz_err verb_put(struct call *c) {
     if (err == LZ_ok) err = submit(c, &draft, 0, &id);
     if (err != LZ_ok) return err;
     answer_add_id(c, id);
-    rec_id_print(id, text);
-    lz_date_print(v->valid_from, day);
     if (flow_record(c->flow, id, &draft)) v = &draft.of.form;      /* its number may have been given just now */
-    say(c, "已登记%s %.*s，%s，自 %s 起：%s", said(c, kind->zh), (int)v->no.len, (const char *)v->no.data, said(c, kind->form->states[v->state].zh), day, text);
+    say_put(c, kind, v, id);
     return LZ_ok;
 }

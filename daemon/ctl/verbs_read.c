@@ -6,9 +6,9 @@
 /* ---- listing directives ----------------------------------------------------------------------------------------------------------- */
 
 struct filter {
-    uint32_t unit, issuer, class;
+    uint32_t unit, issuer, class, source;
     int state, colour;               /* -1: any */
-    bool open, by_class;
+    bool open, by_class, by_source;
 };
 /* What the recipients of a directive have done. */
 struct tally {
@@ -91,7 +91,7 @@ static struct lz_bytes title_of(const struct record *r) {
 }
 static struct lz_bytes place_of(const struct record *r) { return r->kind == KIND_problem ? r->of.problem.place : r->of.emergency.place; }
 
-static void row_problem(struct call *c, const char *section, const struct record *r, const struct standing *s) {
+void row_problem(struct call *c, const char *section, const struct record *r, const struct standing *s) {
     char age[32] = "";
     if (!row_begin(c, section)) return;
     cell_id(c, "id", record_id(r));
@@ -116,6 +116,7 @@ static bool problem_fits(struct call *c, const struct filter *f, const struct re
     bool ours = r->origin == c->unit || roster_holding(c->roster, r->origin);
     if (f->open && !ours && flow_is_elsewhere(c->flow, record_id(r), s)) return false;                    /* it went with its finder */
     if (f->by_class && class_of(r) != f->class) return false;
+    if (f->by_source && (r->kind != KIND_problem || r->of.problem.source != f->source)) return false;
     if (f->unit && r->origin != f->unit && s->owner != f->unit && s->handler != f->unit) return false;
     return fits(f, s);
 }
@@ -145,6 +146,7 @@ enum lz_err verb_list(struct call *c) {
     if (err == LZ_ok) err = arg_state(c, c->kind->machine, &f.state);
     if (err == LZ_ok) err = arg_colour(c, "colour", &f.colour);
     if (err == LZ_ok) err = arg_class(c, c->kind->number, &f.class);
+    if (err == LZ_ok) err = take_source(c, &f.by_source, &f.source);
     if (err == LZ_ok) err = listing_open(c, c->kind->number, f.issuer, &l);
     if (err != LZ_ok) return err;
     while (listing_next(c, &l, &r))
@@ -409,6 +411,7 @@ static void card_problem(struct call *c, const struct record *r) {
     card(c, "发现日期", "%s", day);
     card_place(c, p->place_code, p->place);
     if (p->longitude_e6 || p->latitude_e6) card(c, "经纬度", "%.6f, %.6f", p->longitude_e6 / 1e6, p->latitude_e6 / 1e6);
+    card_finder(c, r);
     card_bytes(c, "图斑", p->parcel);
     card_bytes(c, "内容", p->body);
 }

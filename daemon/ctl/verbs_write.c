@@ -220,6 +220,7 @@ enum lz_err verb_problem_report(struct call *c) {
     if (err == LZ_ok) err = arg_code(c, "place-code", &p->place_code);
     if (err == LZ_ok) err = arg_date(c, "found", &p->found_on);
     if (err == LZ_ok) err = arg_u32(c, "severity", 3, &p->severity);
+    if (err == LZ_ok) err = take_finder(c, p);
     if (err == LZ_ok) err = arg_decimal(c, "longitude", 6, &longitude);
     if (err == LZ_ok) err = arg_decimal(c, "latitude", 6, &latitude);
     if (err != LZ_ok) return err;

@@ -81,6 +81,7 @@ struct flow_settings {
     uint32_t sign_days, sign_urgent_hours, reminder_days, letter_days, accept_days, handle_days;
     uint32_t blue_days, yellow_points, red_points, urge_after_days, offer_after_days;
     uint32_t rollup_interval_ms;
+    struct form_rules rules;
 };
 struct flow_options {
     struct store *store;             /* all lent for the life of the flow */
@@ -143,6 +144,9 @@ bool flow_next_version(struct flow *flow, uint32_t kind, uint32_t unit, struct l
 /* Sums of a form's kind under one heading, as the subject of flow_rollup: a choice (its place + 1; 0: none) and a period (0: none). */
 struct rec_id sums_subject(uint32_t kind, uint32_t choice, uint32_t period);
 bool sums_subject_parse(struct rec_id subject, uint32_t *choice, uint32_t *period);     /* false: it is no such heading */
+/* The next entry behind *at, as it is now, that refers to `to` and is about a day (or period) within from..until, in their order. */
+bool flow_next_referring(struct flow *flow, uint32_t kind, uint32_t unit, struct lz_bytes to, uint32_t from, uint32_t until, struct key *at,
+                         struct record *record);
 
 /* ---- reading ---- */
 bool flow_standing(struct flow *flow, struct rec_id subject, uint32_t unit, struct standing *standing);

@@ -109,6 +109,9 @@ bool entry_next(struct flow *f, struct key *at, struct key *entry);
 void entry_settle_key(struct flow *f, const struct key *entry);
 /* Whether what stands in the sums is a version as it holds, and the next one is awaited; what it adds, as the records say. */
 bool entry_is_settled(struct flow *f, const struct key *entry, struct counters *adds, struct rec_id *group, bool *grouped);
+/* ---- judge.c ---- */
+bool key_of_refer(const struct record *r, struct key *key);    /* false: it refers to nothing */
+enum lz_err form_judge(struct flow *f, struct record *draft, struct lz_fail *fail);
 
 bool progress_counts(const struct record *progress);     /* in the standing of its subject and origin */
 void reroutes_run(struct flow *f);

@@ -297,7 +297,10 @@ static void index_move(struct flow *f, const struct record *r) {
 }
 
 static void index_form(struct flow *f, const struct record *r) {
-    if (kind_form(r->kind)) store_put(f->o.store, TABLE_version, key_of_version(r), (struct lz_bytes){ 0 });
+    struct key refer;
+    if (!kind_form(r->kind)) return;
+    store_put(f->o.store, TABLE_version, key_of_version(r), (struct lz_bytes){ 0 });
+    if (key_of_refer(r, &refer)) store_put(f->o.store, TABLE_refer, refer, (struct lz_bytes){ 0 });
 }
 
 static enum lz_err put(struct flow *f, struct record *r, bool carry) {

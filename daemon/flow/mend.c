@@ -87,7 +87,9 @@ static void rows_expected(struct flow *f, const struct record *r, struct mend *o
     struct lz_bytes as_value = lz_bytes_of(id, sizeof id);
     if (r->kind == KIND_move)
         expect(f, TABLE_subject, key_move(r->subject, move_stands_for(r), r->origin, r->stamp, r->epoch), (struct lz_bytes){ 0 }, out);
+    struct key refer;
     if (kind_form(r->kind)) expect(f, TABLE_version, key_of_version(r), (struct lz_bytes){ 0 }, out);
+    if (key_of_refer(r, &refer)) expect(f, TABLE_refer, refer, (struct lz_bytes){ 0 }, out);
     if (r->origin != f->o.unit) return;
     if (r->request.len == 16) expect(f, TABLE_ask, key_ask(r->request, (uint16_t)r->request_index), as_value, out);
     if (kind_is_directive(r->kind) && r->of.directive.serial)
@@ -207,6 +209,7 @@ void flow_mend(struct flow *f, bool anew, struct mend *out) {
     if (anew) {
         clear(f, TABLE_subject);
         clear(f, TABLE_version);
+        clear(f, TABLE_refer);
         standings_to_marks(f);
         store_feeds_prune(f->o.store);
     }

@@ -88,6 +88,8 @@ static void check_record(struct checker *c, struct key key, const struct stored 
     if (own.len != key.len || memcmp(own.b, key.b, key.len) != 0) differ(c, "记录 %s 的键与内容不符", name_of(key, hex));
     if (r.kind == KIND_move) check_move(c, key, &r);
     if (kind_form(r.kind) && !store_has(c->f->o.store, TABLE_version, key_of_version(&r))) differ(c, "记录 %s 不在它那一项的目录里", name_of(key, hex));
+    struct key refer;
+    if (key_of_refer(&r, &refer) && !store_has(c->f->o.store, TABLE_refer, refer)) differ(c, "记录 %s 不在它所指的那一项的目录里", name_of(key, hex));
     if (r.kind == KIND_rollup && roster_find(c->f->o.roster, r.origin) &&
         !store_has(c->f->o.store, TABLE_rollup, key_rollup((uint16_t)r.of.rollup.kind, r.of.rollup.subject, r.origin)))
         differ(c, "下级 %06u 上报的汇总没有计入", r.origin);
@@ -162,6 +164,20 @@ static void check_entries(struct checker *c) {
         if (fits) memcpy(entry.b + VERSION_ENTRY_BYTES, v.data, v.len);
         entry.len = VERSION_BYTES;
         if (!fits || !store_get(c->f->o.store, TABLE_version, entry, &any)) differ(c, "有一项计入汇总的版本不在项目目录里");
+    }
+}
+
+static void check_refers(struct checker *c) {
+    struct key key = { 0 };
+    struct lz_bytes v;
+    for (; store_seek(c->f->o.store, TABLE_refer, &key, &v); key = key_after(key)) {
+        size_t mark = arena_used(c->f->arena);
+        uint64_t before = c->out->differences;
+        struct record r;
+        struct key own = { 0 };
+        if (key.len == REFER_BYTES && flow_record(c->f, key_refer_id(&key), &r)) (void)key_of_refer(&r, &own);
+        if (own.len != key.len || memcmp(own.b, key.b, key.len) != 0) differ(c, "所指目录里有一条与记录不符");
+        if (before == c->out->differences) arena_rewind(c->f->arena, mark);
     }
 }
 
@@ -280,6 +296,7 @@ void flow_verify_in(struct flow *f, enum lz_lang lang, struct verify *out) {
     check_records(&c);
     check_feeds(&c);
     check_versions(&c);
+    check_refers(&c);
     check_standings(&c);
     check_entries(&c);
     check_rollups(&c);

@@ -3,16 +3,16 @@
 
 enum { ACTIVE, CHANGED, ENDED };
 static const struct form_state states[] = {
-    [ACTIVE] = { "active", "在任", TO(CHANGED) | TO(ENDED) },
-    [CHANGED] = { "changed", "已变更", TO(ACTIVE) | TO(ENDED) },
-    [ENDED] = { "ended", "已离任", TO(ACTIVE) },
+    [ACTIVE] = { "active", "在任", TO(CHANGED) | TO(ENDED), 0 },
+    [CHANGED] = { "changed", "已变更", TO(ACTIVE) | TO(ENDED), 0 },
+    [ENDED] = { "ended", "已离任", TO(ACTIVE), STATE_ASIDE },
 };
 static const struct form_field fields[] = {
     { "name", "姓名", FIELD_TEXT, FIELD_NEEDED, NULL },
     { "post", "职务", FIELD_TEXT, 0, NULL },
     { "rank", "林长级别", FIELD_CHOICE, FIELD_NEEDED,
       CHOICES({ "first_general_chief", "第一总林长" }, { "general_chief", "总林长" }, { "deputy_general_chief", "副总林长" }, { "chief", "林长" }) },
-    { "tier", "层级", FIELD_CHOICE, FIELD_NEEDED,
+    { "tier", "层级", FIELD_CHOICE, FIELD_NEEDED | FIELD_GROUP,
       CHOICES({ "province", "省级" }, { "city", "市级" }, { "county", "县级" }, { "township", "乡级" }, { "village", "村级" }) },
     { "kind", "类别", FIELD_CHOICE, FIELD_NEEDED,
       CHOICES({ "administrative", "行政区域" }, { "state_farm", "国有林场" }, { "protected_area", "自然保护地" }, { "civic", "民间林长" }) },

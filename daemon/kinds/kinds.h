@@ -33,6 +33,8 @@ enum field_flag {
     FIELD_PRESENT = 8,               /* a text: how many entries have it is added up */
     FIELD_GROUP = 16,                /* a choice, at most one: sums are kept for each of its values too */
     FIELD_WHEN = 32,                 /* a date or a period, at most one: and for each month, or each period */
+    FIELD_REFERS = 64,               /* a text, at most one: what it is of or about; entries are found by it, in the order of their FIELD_WHEN */
+    FIELD_REMARK = 128,              /* may be written where nothing else of an entry may be changed any more */
 };
 enum state_flag {
     STATE_ASIDE = 1,                 /* a draft, void, ended: counted by its state only, nothing of it is added up */
@@ -52,15 +54,40 @@ struct form_state {
     uint8_t flags;
 };
 struct form_value { int64_t number; struct lz_bytes text; };
+/* What the settings say, for the kinds that are judged and for what is looked after. */
+enum every { EVERY_YEAR, EVERY_HALF, EVERY_QUARTER, EVERY_MONTH, EVERY_WEEK, EVERY_COUNT };
+struct patrol_rule {
+    uint32_t times;                  /* how often, in each span; 0: as they like */
+    enum every every;
+    uint32_t minutes, metres, hours; /* what makes one count: how long, how far, how long after another one */
+};
+enum { PATROL_TIERS = 6 };           /* as the words of a patrol's tier: province, city, county, township, village, ranger */
+struct form_rules {
+    struct patrol_rule patrol[PATROL_TIERS];
+    uint32_t today, answer_days, board_days, online_percent;
+};
+/* A new entry in the hands of its kind: state and values are what it is made to. */
+struct form_case {
+    struct form_value *of;
+    uint32_t given;
+    uint8_t state;
+    const struct form_value *const *near;    /* those not set aside that refer to the same and lie around it in time */
+    size_t n_near;
+};
 struct form_kind {
     const struct form_field *fields;
     const struct form_state *states; /* the first is where an entry begins */
     size_t n_fields, n_states;
     /* What cannot be right between the fields of one entry, in words, or NULL; given: a mask. May be NULL itself. */
     const char *(*wrong)(const struct form_value *of, uint32_t given);
+    /* Whether a new entry is good is not its writer's to say: decides its state. Words: it cannot be taken at all. May be NULL. What was
+     * judged is never changed, only set aside by a step of its own. */
+    const char *(*judge)(const struct form_rules *rules, struct form_case *entry);
 };
-#define FORM(fields, states) { fields, states, sizeof(fields) / sizeof(fields)[0], sizeof(states) / sizeof(states)[0], NULL }
-#define FORM_WITH(fields, states, wrong) { fields, states, sizeof(fields) / sizeof(fields)[0], sizeof(states) / sizeof(states)[0], wrong }
+#define FORM_JUDGED(fields, states, wrong, judge) \
+    { fields, states, sizeof(fields) / sizeof(fields)[0], sizeof(states) / sizeof(states)[0], wrong, judge }
+#define FORM_WITH(fields, states, wrong) FORM_JUDGED(fields, states, wrong, NULL)
+#define FORM(fields, states) FORM_JUDGED(fields, states, NULL, NULL)
 #define CHOICES(...) (const struct form_word[]) { __VA_ARGS__, { NULL, NULL } }
 #define TO(state) (uint16_t)(1u << (state))
 
@@ -107,4 +134,7 @@ bool period_parse(struct lz_bytes text, uint32_t *period);
 void period_print(uint32_t period, char out[FORM_PRINT_BYTES]);
 /* Whether the one lies within the other, or is it: 202205 in 202221, in 202231 and in 202200. */
 bool period_within(uint32_t period, uint32_t whole);
+void period_days(uint32_t period, uint32_t *from, uint32_t *to);    /* its first and its last day */
+/* The spans of a kind whose last day lies within from..until, one after the other: *begin, *end are its days; *end 0 to begin with. */
+bool span_next(enum every every, uint32_t from, uint32_t until, uint32_t *begin, uint32_t *end);
 #endif

@@ -70,3 +70,32 @@ bool period_within(uint32_t period, uint32_t whole) {
     months(whole, &from, &to);
     return period / 100 == whole / 100 && a >= from && b <= to;
 }
+
+static uint32_t last_of_month(uint32_t year, uint32_t month) { return lz_date_add((month == 12 ? year + 1 : year) * 10000 + (month % 12 + 1) * 100 + 1, -1); }
+
+void period_days(uint32_t period, uint32_t *from, uint32_t *to) {
+    uint32_t first, last;
+    months(period, &first, &last);
+    *from = period / 100 * 10000 + first * 100 + 1;
+    *to = last_of_month(period / 100, last);
+}
+
+/* The last day of the span that a day is in. */
+static uint32_t span_end(enum every every, uint32_t day) {
+    static const uint32_t lengths[EVERY_COUNT] = { [EVERY_YEAR] = 12, [EVERY_HALF] = 6, [EVERY_QUARTER] = 3, [EVERY_MONTH] = 1 };
+    if (every == EVERY_WEEK) return lz_date_add(day, 6 - lz_date_weekday(day));
+    uint32_t n = lengths[every], month = day / 100 % 100;
+    return last_of_month(day / 10000, (month + n - 1) / n * n);
+}
+
+static uint32_t span_begin(enum every every, uint32_t end) {
+    static const uint32_t lengths[EVERY_COUNT] = { [EVERY_YEAR] = 12, [EVERY_HALF] = 6, [EVERY_QUARTER] = 3, [EVERY_MONTH] = 1 };
+    if (every == EVERY_WEEK) return lz_date_add(end, -6);
+    return end / 10000 * 10000 + (end / 100 % 100 - lengths[every] + 1) * 100 + 1;
+}
+
+bool span_next(enum every every, uint32_t from, uint32_t until, uint32_t *begin, uint32_t *end) {
+    *end = span_end(every, *end ? lz_date_add(*end, 1) : from);
+    *begin = span_begin(every, *end);
+    return *end <= until;
+}

@@ -18,7 +18,7 @@ static const struct form_field fields[] = {
     { "partner_name", "接收单位", FIELD_TEXT, 0, NULL },
     { "lead", "线索内容", FIELD_TEXT, FIELD_NEEDED, NULL },
     { "law", "涉嫌违反的规定", FIELD_TEXT, 0, NULL },
-    { "problem", "问题编号", FIELD_TEXT, 0, NULL },
+    { "problem", "问题编号", FIELD_TEXT, FIELD_REFERS, NULL },
     { "referred_on", "移送日期", FIELD_DATE, FIELD_NEEDED | FIELD_WHEN, NULL },
     { "answer_due", "答复期限", FIELD_DATE, 0, NULL },
     { "answered_on", "答复日期", FIELD_DATE, 0, NULL },

@@ -81,6 +81,16 @@ struct rec_id key_version_id(const struct key *key) {
     const uint8_t *p = key->b + VERSION_ENTRY_BYTES + 4;
     return (struct rec_id){ lz_get32(key->b + 2), lz_get16(key->b), lz_get64(p), lz_get32(p + 8) };
 }
+struct key key_refer(uint32_t kind, uint32_t unit, struct lz_bytes to, uint32_t when, uint64_t stamp, uint32_t epoch) {
+    struct builder b = { 0 };
+    b16(&b, (uint16_t)kind); b32(&b, unit); b64(&b, lz_hash64(1, to.data, to.len)); b32(&b, when); b64(&b, stamp); b32(&b, epoch);
+    return b.key;
+}
+struct rec_id key_refer_id(const struct key *key) {
+    LZ_ASSERT(key->len == REFER_BYTES);
+    const uint8_t *p = key->b + REFER_WHEN_AT + 4;
+    return (struct rec_id){ lz_get32(key->b + 2), lz_get16(key->b), lz_get64(p), lz_get32(p + 8) };
+}
 struct key key_refused(uint32_t peer, struct key record) { struct builder b = { 0 }; b32(&b, peer); braw(&b, record.b, record.len); return b.key; }
 
 struct key key_after(struct key key) {

@@ -73,6 +73,10 @@ struct key key_number(uint32_t issuer, uint32_t year, uint16_t kind, uint32_t se
 struct key key_version(uint32_t kind, uint32_t unit, struct lz_bytes no, uint32_t valid_from, uint64_t stamp, uint32_t epoch);
 struct rec_id key_version_id(const struct key *key);
 enum { VERSION_NO_AT = 6, VERSION_ENTRY_BYTES = VERSION_NO_AT + FORM_NO_BYTES_MAX, VERSION_BYTES = VERSION_ENTRY_BYTES + 16 };
+/* A version by what its entry refers to, in the order of time. */
+struct key key_refer(uint32_t kind, uint32_t unit, struct lz_bytes to, uint32_t when, uint64_t stamp, uint32_t epoch);
+struct rec_id key_refer_id(const struct key *key);
+enum { REFER_WHEN_AT = 14, REFER_BYTES = REFER_WHEN_AT + 16 };
 struct key key_refused(uint32_t peer, struct key record);
 struct key key_u64(uint64_t value);                       /* audit */
 static inline struct lz_bytes key_view(const struct key *key) { return lz_bytes_of(key->b, key->len); }

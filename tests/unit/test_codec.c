@@ -46,7 +46,8 @@ static void fill_payload(struct record *r) {
     case KIND_move: r->of.move = (struct move){ 4, 410802, some_move, some_move, str("已完成"), 1650729600000, 410000 }; break;
     case KIND_progress: r->of.progress = (struct progress){ 20220424, 35, 100, str("进展") }; break;
     case KIND_problem:
-        r->of.problem = (struct problem){ 8, 2, str("题目"), str("内容"), str("地点"), str("T-7"), 410821, -113250000, 35200000, 20220424, 3 };
+        r->of.problem = (struct problem){ 8, 2, str("题目"), str("内容"), str("地点"), str("T-7"), 410821, -113250000, 35200000, 20220424, 3,
+                                            str("L-7"), str("P-9") };
         break;
     case KIND_emergency: r->of.emergency = (struct emergency){ 1, str("火情"), str("内容"), str("地点"), 410821, 1650729600000, 1234567, 2, 3 }; break;
     case KIND_duty:
@@ -95,7 +96,7 @@ static void same_move(unsigned kind, const struct move *a, const struct move *b)
 }
 static void same_problem(unsigned kind, const struct problem *a, const struct problem *b) {
     SAME(class); SAME(source); SAME_TEXT(title); SAME_TEXT(body); SAME_TEXT(place); SAME_TEXT(parcel); SAME(place_code); SAME(longitude_e6);
-    SAME(latitude_e6); SAME(found_on); SAME(severity);
+    SAME(latitude_e6); SAME(found_on); SAME(severity); SAME_TEXT(finder); SAME_TEXT(patrol);
 }
 static void same_emergency(unsigned kind, const struct emergency *a, const struct emergency *b) {
     SAME(class); SAME_TEXT(title); SAME_TEXT(body); SAME_TEXT(place); SAME(place_code); SAME(began_ms); SAME(area_e2); SAME(dead); SAME(injured);

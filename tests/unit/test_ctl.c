@@ -50,7 +50,11 @@ static void open_turn(struct node *n) {
                               .tip_ms = 1000, .tip_idle_ms = 30000, .hello_ms = 1000 };
     o.settings = (struct flow_settings){ .sign_days = 1, .sign_urgent_hours = 2, .reminder_days = 10, .letter_days = 15, .accept_days = 1,
                                          .handle_days = 15, .blue_days = 3,
-                                         .yellow_points = 10, .red_points = 30, .urge_after_days = 3, .offer_after_days = 5, .rollup_interval_ms = 10 };
+                                         .yellow_points = 10, .red_points = 30, .urge_after_days = 3, .offer_after_days = 5, .rollup_interval_ms = 10,
+                                         .rules = { .answer_days = 30, .board_days = 180, .online_percent = 90 } };
+    o.settings.rules.patrol[2] = (struct patrol_rule){ 1, EVERY_QUARTER, 0, 0, 0 };
+    o.settings.rules.patrol[3] = (struct patrol_rule){ 1, EVERY_MONTH, 10, 1000, 24 };
+    o.settings.rules.patrol[4] = (struct patrol_rule){ 1, EVERY_WEEK, 10, 0, 0 };
     lz_random(&o.epoch, sizeof o.epoch);
     cr_assert_eq(turn_open(&n->turn, &o, n->now, &n->fail), LZ_ok, "%s", n->fail.text);
     n->ctl = ctl_create(&(struct ctl_options){ .turn = n->turn, .roster = n->roster, .roster_path = n->roster_path, .software = "test 1",
@@ -826,6 +830,127 @@ Test(form, gives_numbers_by_the_day) {
     REFUSED(n, LZ_too_many, PUT(n, "meeting", "", FIELDS("title=例会", "use=chiefs", "day=2022-04-25")));
     later(n, 86400000);
     GOOD(PUT(n, "meeting", "", FIELDS("title=例会", "use=chiefs", "day=2022-04-25")));
+    node_close(n);
+}
+
+/* ---- patrols ---- */
+
+static const char *state_of_patrol(struct node *n, const char *no) {
+    GOOD(READ(n, "show", "kind=patrol", arena_printf(n->arena, "no=%s", no)));
+    return arena_printf(n->arena, "%s %s", cell_of(n, "entry", 0, "state"), cell_of(n, "entry", 0, "invalid_because"));
+}
+
+Test(patrol, is_judged_when_it_is_written) {
+    struct node *n = node_open(CITY, 0);
+    static const struct { const char *no, *day, *begin, *end, *length, *state; } rows[] = {
+        { "1", "day=2022-03-01", "begin=8:00", "end=8:10", "length=1km", "valid " },
+        { "2", "day=2022-03-02", "begin=8:00", "end=8:09", "length=1km", "invalid too_short" },
+        { "3", "day=2022-03-02", "begin=8:00", "end=9:00", "length=999m", "invalid too_near" },
+        { "4", "day=2022-03-02", "begin=8:09", "end=9:00", "length=1km", "invalid too_soon" },
+        { "5", "day=2022-02-28", "begin=7:30", "end=8:01", "length=1km", "invalid too_soon" },      /* late, and too near to the one after it */
+        { "6", "day=2022-02-28", "begin=7:30", "end=8:00", "length=1km", "valid " },
+        { "7", "day=2022-03-02", "begin=8:10", "end=9:00", "length=5km", "valid " },
+        { "8", "day=2022-03-20", "begin=8:00", "end=9:00", "weather=晴", "invalid no_length" },
+        { "9", "day=2022-03-20", "weather=晴", "found=毁林", "length=3km", "invalid no_time" },
+    };
+    for (size_t i = 0; i < LZ_COUNT(rows); i++) {
+        GOOD(PUT(n, "patrol", rows[i].no, FIELDS("chief=T1", "tier=township", rows[i].day, rows[i].begin, rows[i].end, rows[i].length)));
+        cr_assert_str_eq(state_of_patrol(n, rows[i].no), rows[i].state, "%s", rows[i].no);
+    }
+    /* another's are no hindrance; a tier without rules */
+    GOOD(PUT(n, "patrol", "20", FIELDS("chief=T2", "tier=township", "day=2022-03-01", "begin=8:00", "end=9:00", "length=2km")));
+    cr_assert_str_eq(state_of_patrol(n, "20"), "valid ");
+    GOOD(PUT(n, "patrol", "21", FIELDS("chief=K1", "tier=county", "day=2022-03-01")));
+    cr_assert_str_eq(state_of_patrol(n, "21"), "valid ");
+    GOOD(READ(n, "verify"));
+    node_close(n);
+}
+
+Test(patrol, is_not_for_the_clerk_to_judge_nor_to_change) {
+    struct node *n = node_open(CITY, 0);
+    REFUSED(n, LZ_not_allowed, PUT(n, "patrol", "1", FIELDS("chief=T1", "tier=township", "day=2022-03-01"), "state=valid"));
+    REFUSED(n, LZ_not_allowed, PUT(n, "patrol", "1", FIELDS("chief=T1", "tier=township", "day=2022-03-01"), "state=voided"));
+    REFUSED(n, LZ_bad_date, PUT(n, "patrol", "1", FIELDS("chief=T1", "tier=county", "day=2022-04-25")));
+    REFUSED(n, LZ_bad_argument, PUT(n, "patrol", "1", FIELDS("chief=T1", "tier=county", "day=2022-04-01", "begin=8:00")));
+    REFUSED(n, LZ_bad_argument, PUT(n, "patrol", "1", FIELDS("chief=T1", "tier=county", "day=2022-04-01", "begin=8:00", "end=8:00")));
+    GOOD(PUT(n, "patrol", "1", FIELDS("chief=T1", "tier=township", "day=2022-03-01", "found=毁林", "invalid_because=too_soon")));
+    cr_assert(strstr(said(n), "problem report --patrol 1") && strstr(said(n), "未填起止时间"), "%s", said(n));
+    REFUSED(n, LZ_not_allowed, PUT(n, "patrol", "1", FIELDS("length=3km")));
+    REFUSED(n, LZ_not_allowed, PUT(n, "patrol", "1", FIELDS("note=再看")));
+    REFUSED(n, LZ_not_allowed, PUT(n, "patrol", "1", FIELDS("length=3km"), "state=voided"));
+    REFUSED(n, LZ_not_allowed, PUT(n, "patrol", "1", FIELDS("chief=T1", "tier=township", "day=2022-03-01"), "state=voided", "from=2022-04-01"));
+    GOOD(PUT(n, "patrol", "1", FIELDS("note=记错"), "state=voided"));
+    REFUSED(n, LZ_not_allowed, PUT(n, "patrol", "1", FIELDS("note=再看")));
+    REFUSED(n, LZ_illegal_move, PUT(n, "patrol", "1", FIELDS("note=再看"), "state=valid"));
+    node_close(n);
+}
+
+static const char *patrols_of(struct node *n, size_t row) {
+    return arena_printf(n->arena, "%s %s %s/%s %s %s %s", cell_of(n, "patrols", row, "tier"), cell_of(n, "patrols", row, "chiefs"),
+                        cell_of(n, "patrols", row, "patrolled"), cell_of(n, "patrols", row, "required"), cell_of(n, "patrols", row, "valid"),
+                        cell_of(n, "patrols", row, "invalid"), cell_of(n, "patrols", row, "late"));
+}
+
+/* Two chiefs of townships, one of them from the middle of February; one of a village; one of the people, who owes nothing. */
+static void some_chiefs(struct node *n) {
+    GOOD(PUT(n, "chief", "T1", FIELDS("name=张三", "rank=林长", "tier=township", "kind=administrative", "term_from=2021-01-01")));
+    GOOD(PUT(n, "chief", "T2", FIELDS("name=李四", "rank=林长", "tier=township", "kind=administrative", "term_from=2022-02-15"), "from=2022-02-15"));
+    GOOD(PUT(n, "chief", "V1", FIELDS("name=王五", "rank=林长", "tier=village", "kind=state_farm", "term_from=2021-01-01", "term_to=2022-03-13")));
+    GOOD(PUT(n, "chief", "M1", FIELDS("name=赵六", "rank=林长", "tier=village", "kind=civic", "term_from=2021-01-01")));
+}
+
+Test(patrol, done_is_set_against_required) {
+    struct node *n = node_open(CITY, 0);
+    some_chiefs(n);
+    static const char *const days[] = { "day=2022-01-05", "day=2022-01-10", "day=2022-03-01" };
+    for (size_t i = 0; i < LZ_COUNT(days); i++)
+        GOOD(PUT(n, "patrol", "", FIELDS("chief=T1", "tier=township", days[i], "begin=8:00", "end=9:00", "length=2km", i ? "offline=是" : "offline=否")));
+    GOOD(PUT(n, "patrol", "", FIELDS("chief=T2", "tier=township", "day=2022-03-09", "begin=8:00", "end=8:01", "length=2km")));
+    GOOD(PUT(n, "patrol", "V", FIELDS("chief=V1", "tier=village", "day=2022-02-27", "begin=8:00", "end=9:00")));
+    GOOD(READ(n, "patrols", "period=2022Q1"));
+    cr_assert_eq(rows_of(n, "patrols"), 2);
+    /* weeks that end on 2 January to 13 March; two in January make up for no February */
+    cr_assert_str_eq(patrols_of(n, 0), "village 1 1/11 0 0 0");
+    cr_assert_str_eq(patrols_of(n, 1), "township 2 2/5 3 1 2");
+    GOOD(READ(n, "patrols", "period=2022-01", "tier=乡级"));
+    cr_assert_str_eq(patrols_of(n, 0), "township 1 1/1 2 0 1");
+    GOOD(READ(n, "patrols", "period=2022-03", "tier=village"));
+    cr_assert_str_eq(patrols_of(n, 0), "village 1 0/2 0 0 0");
+    GOOD(READ(n, "patrols", "tier=township"));                       /* this year, until now: April runs */
+    cr_assert_str_eq(patrols_of(n, 0), "township 2 2/7 3 1 2");
+    GOOD(PUT(n, "patrol", "V", FIELDS("note=记错"), "state=voided"));
+    GOOD(READ(n, "patrols", "period=2022Q1", "tier=village"));
+    cr_assert_str_eq(patrols_of(n, 0), "village 1 0/11 0 0 0");
+    GOOD(READ(n, "patrols", "period=2021-12", "unit=410802"));
+    cr_assert_eq(rows_of(n, "patrols"), 0);
+    REFUSED(n, LZ_bad_argument, READ(n, "patrols", "period=2022Q5"));
+    node_close(n);
+}
+
+Test(patrol, what_is_found_is_a_problem) {
+    struct node *n = node_open(CITY, 0);
+    some_chiefs(n);
+    GOOD(PUT(n, "patrol", "P", FIELDS("chief=T1", "tier=township", "day=2022-03-09", "begin=8:00", "end=9:00", "length=2km", "found=毁林")));
+    GOOD(WRITE(n, "problem report", "title=毁林", "patrol=P"));
+    const char *id = arena_printf(n->arena, "id=%s", cell_of(n, "done", 0, "id"));
+    GOOD(WRITE(n, "problem report", "title=垃圾", "chief=M1"));
+    GOOD(WRITE(n, "problem report", "title=其他", "source=群众举报"));
+    GOOD(READ(n, "show", "kind=patrol", "no=P"));
+    cr_assert_eq(rows_of(n, "problems"), 1);
+    cr_assert_str_eq(cell_of(n, "problems", 0, "title"), "毁林");
+    GOOD(READ(n, "problem list", "source=民间林长反映"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    cr_assert_str_eq(cell_of(n, "list", 0, "title"), "垃圾");
+    GOOD(READ(n, "problem list", "source=patrol"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    GOOD(READ(n, "problem show", id));
+    cr_assert_str_eq(card_of(n, "发现人"), "T1 张三");
+    cr_assert_str_eq(card_of(n, "巡林编号"), "P");
+    REFUSED(n, LZ_not_found, WRITE(n, "problem report", "title=x", "patrol=Q"));
+    REFUSED(n, LZ_not_found, WRITE(n, "problem report", "title=x", "chief=Q"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "problem report", "title=x", "chief=V1"));
+    GOOD(PUT(n, "patrol", "P", FIELDS("note=记错"), "state=voided"));
+    REFUSED(n, LZ_bad_argument, WRITE(n, "problem report", "title=x", "patrol=P"));
     node_close(n);
 }
 

@@ -306,3 +306,27 @@ Test(bytes, that_are_wrong_are_refused) {
         }
     }
 }
+
+Test(period, days_and_spans) {
+    static const struct { uint32_t period, from, to; } rows[] = { { 202200, 20220101, 20221231 }, { 202231, 20220101, 20220630 },
+        { 202232, 20220701, 20221231 },
+        { 202224, 20221001, 20221231 }, { 202402, 20240201, 20240229 }, { 202212, 20221201, 20221231 } };
+    for (size_t i = 0; i < LZ_COUNT(rows); i++) {
+        uint32_t from = 0, to = 0;
+        period_days(rows[i].period, &from, &to);
+        cr_assert(from == rows[i].from && to == rows[i].to, "%u: %u to %u", rows[i].period, from, to);
+    }
+    static const struct { enum every every; uint32_t n, first_begin, first_end, last_end; } spans[] = {
+        { EVERY_YEAR, 1, 20220101, 20221231, 20221231 }, { EVERY_HALF, 2, 20220101, 20220630, 20221231 }, { EVERY_QUARTER, 4, 20220101, 20220331, 20221231 },
+        { EVERY_MONTH, 12, 20220101, 20220131, 20221231 }, { EVERY_WEEK, 52, 20211227, 20220102, 20221225 } };
+    for (size_t i = 0; i < LZ_COUNT(spans); i++) {
+        uint32_t begin, end = 0, n = 0, last = 0;
+        while (span_next(spans[i].every, 20220101, 20221231, &begin, &end)) {
+            if (n++ == 0) cr_assert(begin == spans[i].first_begin && end == spans[i].first_end, "%zu: %u to %u", i, begin, end);
+            last = end;
+        }
+        cr_assert(n == spans[i].n && last == spans[i].last_end, "%zu: %u, last %u", i, n, last);
+    }
+    uint32_t begin, end = 0;
+    cr_assert(!span_next(EVERY_QUARTER, 20220401, 20220531, &begin, &end), "a quarter is due with its last month");
+}
