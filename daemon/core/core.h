@@ -217,6 +217,7 @@ bool record_seal_good(const struct record *r, const uint8_t key[SEAL_KEY_BYTES])
 /* A kind that this version does not know decodes with LZ_unknown_kind, its head filled in: it can still be carried. */
 enum lz_err record_decode(struct arena *arena, struct lz_bytes envelope, struct record *r, struct lz_fail *fail) LZ_MUST_CHECK;
 /* A draft is a record as a clerk submits it: kind, subject, targets, key and payload; the daemon adds the rest. */
+enum { DRAFT_STATE_GIVEN = 1 };     /* request_index of a form's draft in an import: the row says its state */
 enum lz_err draft_encode(struct arena *arena, const struct record *draft, struct lz_bytes *out, struct lz_fail *fail) LZ_MUST_CHECK;
 enum lz_err draft_decode(struct arena *arena, struct lz_bytes bytes, struct record *draft, struct lz_fail *fail) LZ_MUST_CHECK;
 /* Reads year and serial out of 焦林长督〔2022〕3号 (also [2022], 【2022】, (2022)). */

@@ -115,6 +115,75 @@ enum lz_err form_draft(struct arena *arena, const struct command *command, struc
 enum lz_err bundle_export(struct session *session, const struct command *command, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
 enum lz_err bundle_import(struct session *session, const struct command *command, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
 
+/* ---- tables of spreadsheets (client_csv.c) ---- */
+enum { CSV_FIELDS_MAX = 64 };
+struct csv_row {
+    struct lz_bytes fields[CSV_FIELDS_MAX], raw;
+    size_t n;                        /* more than CSV_FIELDS_MAX: what is beyond is not kept */
+    uint32_t line;                   /* where it begins */
+    bool whole;                      /* false: its quotes are broken, and there is only the raw line */
+};
+struct csv_in {
+    struct lz_bytes text;
+    size_t at;
+    uint32_t lines;                  /* behind us */
+    char separator;
+};
+struct csv_out { FILE *out; size_t n; };
+/* Of whatever encoding, as UTF-8. What cannot be read becomes a byte that lz_text_valid refuses. */
+enum lz_err csv_decode(struct arena *arena, struct lz_bytes file, struct lz_bytes *text, struct lz_fail *fail) LZ_MUST_CHECK;
+void csv_open(struct csv_in *csv, struct lz_bytes text);
+bool csv_next(struct csv_in *csv, struct arena *arena, struct csv_row *row);     /* passes over empty rows; false: the end */
+void csv_begin(struct csv_out *csv, FILE *out);
+void csv_text(struct csv_out *csv, struct lz_bytes text);       /* what people wrote */
+void csv_value(struct csv_out *csv, struct lz_bytes text);      /* what a program made: a number, a date, a word of ours */
+void csv_again(struct csv_out *csv, struct lz_bytes field);     /* a field as it was read */
+void csv_end_row(struct csv_out *csv);
+bool csv_is_risky(struct lz_bytes text);                        /* a spreadsheet would make something else of it */
+struct lz_bytes csv_plain(struct lz_bytes field);               /* without the apostrophe that csv_text put there */
+
+/* ---- what the columns of a table mean (client_table.c, client_map.c) ---- */
+struct map;                          /* what a mapping file says; see client_map.c */
+enum lz_err map_read(struct arena *arena, const char *path, struct map **map, struct lz_fail *fail) LZ_MUST_CHECK;
+const char *map_column(const struct map *map, struct lz_bytes theirs);                      /* our name, "-": not wanted, NULL: not said */
+struct lz_bytes map_value(const struct map *map, const char *field, struct lz_bytes theirs); /* our word, or theirs */
+const char *map_constant(const struct map *map, size_t index, struct lz_bytes *value);      /* the field; NULL: there are no more */
+const char *map_word(const struct map *map, const char *name);                              /* of [source]; NULL: not said */
+enum { TABLE_FIELDS_MAX = 24 };
+struct table_kind {                  /* a kind as a table: a form, or one of the kinds that have code of their own */
+    const struct kind_row *kind;
+    const struct form_field *fields;
+    size_t n_fields;
+};
+bool table_kind_find(const char *name, struct table_kind *table);
+struct csv_table {
+    struct table_kind of;
+    const struct map *map;
+    const char *source;              /* whose data it is: with their key it names a row for good */
+    struct csv_in csv;
+    struct arena *arena;             /* for what lives as long as the import */
+    struct csv_row head;
+    struct { int16_t field; const char *measure; } columns[CSV_FIELDS_MAX];
+    uint32_t present;                /* fields that have a column or a constant: an empty cell there clears */
+    size_t ignored, constants;
+    uint32_t newest;                 /* the newest day in the data, yyyymmdd */
+    void *repeats;                   /* rows without a key, met before */
+};
+enum lz_err table_open(struct csv_table *table, struct arena *arena, const char *kind, const struct map *map, const char *source, struct lz_bytes text,
+                       struct lz_fail *fail) LZ_MUST_CHECK;
+/* A row as a draft; *task: what a progress report is about, for the daemon to find. */
+enum lz_err table_draft(struct csv_table *table, struct arena *arena, const struct csv_row *row, struct record *draft, struct lz_bytes *task,
+                        struct lz_fail *fail) LZ_MUST_CHECK;
+void table_head(struct csv_out *csv, const struct table_kind *of, bool zh);
+
+/* ---- files that come whole or not at all (client_files.c) ---- */
+struct out_file { FILE *out; const char *path, *temporary; };        /* "-": stdout */
+enum lz_err out_open(struct arena *arena, const char *path, struct out_file *file, struct lz_fail *fail) LZ_MUST_CHECK;
+enum lz_err out_close(struct out_file *file, struct lz_fail *fail) LZ_MUST_CHECK;    /* on disk, under its name */
+void out_drop(struct out_file *file);
+/* All entries or events of a kind as a table. *n: how many. */
+enum lz_err table_export(struct session *session, const struct command *command, uint32_t *n, struct lz_fail *fail) LZ_MUST_CHECK;
+
 /* ---- importing ------------------------------------------------------------------------------------------------------ */
 struct tsv {
     struct lz_bytes text;
@@ -133,9 +202,25 @@ struct reject {
 };
 struct import_result {
     uint32_t imported, unknown;      /* unknown: sent, and no answer came */
+    uint32_t unchanged;              /* had been imported before, and are as they were */
     struct reject *rejects;          /* by line */
     size_t n_rejects, rejects_room;
 };
+/* Where other lines than those of a TSV come from: the rows of a table. */
+struct import_lines {
+    bool (*next)(void *context, uint32_t *line, struct lz_bytes *raw);
+    enum lz_err (*draft)(void *context, struct record *draft, struct lz_bytes *task, struct lz_fail *fail);     /* of the line just given */
+    void *context;
+    const char *columns;             /* which fields they speak of, as a number */
+    bool atomic;
+};
+enum lz_err import_lines_run(struct session *session, const struct command *command, const struct import_lines *lines, struct import_result *result,
+                             struct lz_fail *fail) LZ_MUST_CHECK;
+/* A file of a table into the daemon; the rejects go to --reject. mark: what is told of the batch. */
+enum { SOURCE_BYTES_MAX = 30 };      /* a name, in Chinese ten characters */
+struct import_mark { const char *source; uint32_t rows, newest; size_t ignored; char hash[65]; };
+enum lz_err table_import(struct session *session, const struct command *command, struct import_result *result, struct import_mark *mark,
+                         struct lz_fail *fail) LZ_MUST_CHECK;
 /* LZ_ok: every line is either in or among the rejects. */
 enum lz_err import_run(struct session *session, const struct command *command, struct import_result *result, struct lz_fail *fail) LZ_MUST_CHECK;
 
@@ -150,6 +235,8 @@ struct printer {
 };
 struct printer printer_for(FILE *out, struct arena *arena, enum lz_lang lang);
 void print_rows(const struct printer *printer, const struct row *rows, size_t n_rows);
+/* The rows of an answer as a table for spreadsheets: the columns that people see, one section behind the other. */
+void print_csv(const struct printer *printer, const struct answer *answer);
 void print_answer(const struct printer *printer, const struct answer *answer);
 void print_row_line(const struct printer *printer, const struct row *row);      /* watch */
 void print_text(const struct printer *printer, struct lz_bytes text);           /* made harmless, newlines kept */

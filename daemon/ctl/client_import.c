@@ -92,6 +92,7 @@ struct import {
     const struct command *command;
     struct import_result *result;
     const struct known *known;
+    const struct import_lines *lines;   /* not NULL: instead of the TSV */
     bool is_progress, atomic;
     size_t at[KNOWN_MAX], n_columns; /* at: the field of a known column; SIZE_MAX: not in this file */
     struct tsv tsv;
@@ -121,13 +122,17 @@ static void reject(struct import *im, const struct source *source, enum lz_err c
 /* ---- chunks under way ---------------------------------------------------------------------------------------------------- */
 
 static enum lz_err slot_send(struct import *im, struct slot *slot, struct lz_fail *fail) {
-    struct arg args[4];
+    struct arg args[6];
     struct ask ask = { .verb = lz_bytes_str("drafts"), .request = lz_bytes_of(slot->request, REQUEST_BYTES), .args = args,
                        .drafts = slot->drafts, .n_drafts = slot->n, .seq = slot->seq };
     static const char *const passed[] = { "to", "due", "plan", "atomic" };
     for (size_t i = 0; i < LZ_COUNT(passed); i++) {
         const struct lz_bytes *value = command_arg(im->command, passed[i]);
         if (value) args[ask.n_args++] = (struct arg){ lz_bytes_str(passed[i]), *value };
+    }
+    if (im->lines) {
+        args[ask.n_args++] = (struct arg){ lz_bytes_str("merge"), lz_bytes_str("1") };
+        args[ask.n_args++] = (struct arg){ lz_bytes_str("columns"), lz_bytes_str(im->lines->columns) };
     }
     slot->again_ms = lz_clock_now().mono_ms + slot->step_ms;
     slot->step_ms *= 2;
@@ -149,14 +154,17 @@ static void slot_done(struct import *im, struct slot *slot, const struct answer 
         slot_reject_all(im, slot, answer->code, answer->text);
         return;
     }
-    size_t refused = 0;
+    size_t refused = 0, unchanged = 0;
     for (size_t i = 0; i < answer->n_refused; i++) {
         const struct draft_result *r = &answer->refused[i];
         if (r->index >= slot->n) continue;
+        if (im->lines && r->code == LZ_already) { unchanged++; continue; }
         reject(im, &slot->sources[r->index], r->code, r->text);
         refused++;
     }
-    if (!im->atomic || refused == 0) im->result->imported += (uint32_t)(slot->n > refused ? slot->n - refused : 0);
+    im->result->unchanged += (uint32_t)unchanged;
+    refused += unchanged;
+    if (!im->atomic || refused == unchanged) im->result->imported += (uint32_t)(slot->n > refused ? slot->n - refused : 0);
 }
 
 static struct slot *slot_by_seq(struct import *im, uint64_t seq) {
@@ -307,9 +315,17 @@ static enum lz_err task_draft(const struct import *im, const struct lz_bytes *fi
     return LZ_ok;
 }
 
+static bool line_next(struct import *im, struct source *source) {
+    if (im->lines) return im->lines->next(im->lines->context, &source->line, &source->text);
+    bool there = tsv_next(&im->tsv, &source->text);
+    source->line = im->tsv.line;
+    return there;
+}
+
 /* What is wrong with the line itself, if anything. */
 static enum lz_err line_draft(struct import *im, struct lz_bytes line, struct record *draft, struct lz_bytes *task, struct lz_fail *fail) {
     struct lz_bytes fields[FIELDS_MAX];
+    if (im->lines) return im->lines->draft(im->lines->context, draft, task, fail);
     if (!lz_text_valid(line)) return lz_refuse(fail, LZ_bad_utf8, "不是有效的 UTF-8 文字，或含控制字符");
     size_t n = tsv_split(line, fields, FIELDS_MAX);
     if (n != im->n_columns) return lz_refuse(fail, LZ_bad_argument, "有 %zu 列，表头有 %zu 列", n, im->n_columns);
@@ -327,7 +343,7 @@ static enum lz_err line_take(struct import *im, struct slot *slot, const struct 
     enum lz_err bad = line_draft(im, source->text, draft, &task, &why);
     slot->lines++;
     slot->text_bytes += source->text.len;
-    if (bad == LZ_ok && im->is_progress) {
+    if (bad == LZ_ok && task.len > 0) {
         const struct resolved *found;
         enum lz_err err = resolve(im, task, &found, fail);
         if (err) return err;
@@ -384,8 +400,7 @@ static enum lz_err import_chunks(struct import *im, struct lz_fail *fail) {
     struct slot *slot = NULL;
     struct source source;
     enum lz_err err = slot_free(im, &slot, fail);
-    while (err == LZ_ok && tsv_next(&im->tsv, &source.text)) {
-        source.line = im->tsv.line;
+    while (err == LZ_ok && line_next(im, &source)) {
         err = line_take(im, slot, &source, fail);
         if (err || !slot_full(slot)) continue;
         err = slot_start(im, slot, fail);
@@ -401,12 +416,12 @@ static enum lz_err import_atomic(struct import *im, struct lz_fail *fail) {
     struct tsv count = im->tsv;
     struct source source;
     size_t lines = 0;
-    while (tsv_next(&count, &source.text)) lines++;
+    while (!im->lines && tsv_next(&count, &source.text)) lines++;
     if (lines > ASK_DRAFTS_MAX)
         return lz_refuse(fail, LZ_too_many, "%zu 行：--atomic 一次最多 %d 行；请分成几个文件，或去掉 --atomic", lines, ASK_DRAFTS_MAX);
     enum lz_err err = slot_free(im, &slot, fail);
-    while (err == LZ_ok && tsv_next(&im->tsv, &source.text)) {
-        source.line = im->tsv.line;
+    while (err == LZ_ok && line_next(im, &source)) {
+        if (slot->lines == ASK_DRAFTS_MAX) return lz_refuse(fail, LZ_too_many, "超过 %d 行：--atomic 一次最多这么多；请分成几个文件，或去掉 --atomic", ASK_DRAFTS_MAX);
         err = line_take(im, slot, &source, fail);
     }
     if (err || im->result->n_rejects > 0) return err;
@@ -466,6 +481,22 @@ static void import_close(struct import *im) {
     if (im->result->n_rejects) qsort(im->result->rejects, im->result->n_rejects, sizeof *im->result->rejects, by_line);
 }
 
+static enum lz_err import_go(struct import *im, struct lz_fail *fail) {
+    im->scratch = arena_create(SCRATCH_BYTES);
+    for (size_t i = 0; i < UNDER_WAY_MAX; i++) im->slots[i].arena = arena_create(SLOT_BYTES);
+    enum lz_err err = im->atomic ? import_atomic(im, fail) : import_chunks(im, fail);
+    import_close(im);
+    return err;
+}
+
+enum lz_err import_lines_run(struct session *session, const struct command *command, const struct import_lines *lines, struct import_result *result,
+                             struct lz_fail *fail) {
+    struct import *im = client_alloc(session->arena, sizeof *im);
+    *result = (struct import_result){ 0 };
+    *im = (struct import){ .session = session, .command = command, .result = result, .lines = lines, .atomic = lines->atomic };
+    return import_go(im, fail);
+}
+
 enum lz_err import_run(struct session *session, const struct command *command, struct import_result *result, struct lz_fail *fail) {
     struct import *im = client_alloc(session->arena, sizeof *im);
     const struct lz_bytes *path = command_arg(command, "file");
@@ -480,10 +511,5 @@ enum lz_err import_run(struct session *session, const struct command *command, s
     if (err) return err;
     tsv_open(&im->tsv, text);
     err = header_take(im, fail);
-    if (err) return err;
-    im->scratch = arena_create(SCRATCH_BYTES);
-    for (size_t i = 0; i < UNDER_WAY_MAX; i++) im->slots[i].arena = arena_create(SLOT_BYTES);
-    err = im->atomic ? import_atomic(im, fail) : import_chunks(im, fail);
-    import_close(im);
-    return err;
+    return err ? err : import_go(im, fail);
 }

@@ -5,7 +5,7 @@
 
 enum {
     ANSWERS_MAX = TURN_PACKETS_MAX,              /* asks answered in one turn */
-    ROW_CELLS_MAX = 48,
+    ROW_CELLS_MAX = 96,
     SCAN_RECORDS_MAX = 4096,                     /* records a listing looks at before it answers with what it has */
     SCAN_SUBJECT_MAX = 50000,                    /* records looked at to find a number, or what breaks a directive down */
     SCAN_ARENA_BYTES = 16 * 1024 * 1024,         /* left over for encoding; a listing stops short of it */
@@ -142,6 +142,10 @@ void rows_found_on(struct call *c, uint32_t unit, struct lz_bytes patrol);      
 /* verbs_survey.c */
 struct survey;
 enum lz_err take_survey(struct call *c, struct survey *survey);
+/* verbs_merge.c: LZ_already: the draft of an import says nothing new. columns: the fields that its file speaks of. */
+enum lz_err merge_draft(struct call *c, struct record *draft, uint32_t columns);
+void merge_done(struct call *c, struct lz_bytes request, struct rec_id id);
+
 /* audit.c */
 void audit_write(struct call *c, enum lz_err outcome);
 /* server.c */
@@ -169,6 +173,7 @@ enum lz_err roster_write(const char *path, struct lz_bytes text, struct lz_fail 
 #include "../../schema/verbs.def"
 enum lz_err verb_drafts(struct call *c);
 enum lz_err verb_resolve(struct call *c);
+enum lz_err verb_export_read(struct call *c);
 enum lz_err verb_bundle_read(struct call *c);
 enum lz_err verb_bundle_write(struct call *c);
 #endif

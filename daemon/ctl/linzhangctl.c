@@ -284,9 +284,14 @@ static bool rejects_write(struct client *c, FILE *file, const struct import_resu
     return !file || fclose(file) == 0;
 }
 
+static char *counts(struct client *c, const struct import_result *result) {
+    if (result->unchanged == 0) return arena_printf(c->arena, told(c, "导入 %u 条，拒绝 %zu 条"), result->imported, result->n_rejects);
+    return arena_printf(c->arena, told(c, "导入 %u 条，未变 %u 条，拒绝 %zu 条"), result->imported, result->unchanged, result->n_rejects);
+}
+
 /* It could not go on: what is known, what is not, and how to go on. */
 static int tell_import_broken(struct client *c, const struct import_result *result, struct lz_fail *fail) {
-    char *text = arena_printf(c->arena, told(c, "导入 %u 条，拒绝 %zu 条，结果不明 %u 条"), result->imported, result->n_rejects, result->unknown);
+    char *text = arena_printf(c->arena, told(c, "%s，结果不明 %u 条"), counts(c, result), result->unknown);
     add_request(c, fail);
     if (c->command.json) {
         print_json_import(stdout, fail->code, lz_bytes_str(arena_printf(c->arena, told(c, "%s；%s"), text, fail->text)), result);
@@ -297,7 +302,7 @@ static int tell_import_broken(struct client *c, const struct import_result *resu
 }
 
 static int tell_import(struct client *c, const struct import_result *result) {
-    char *text = arena_printf(c->arena, told(c, "导入 %u 条，拒绝 %zu 条"), result->imported, result->n_rejects);
+    char *text = counts(c, result);
     enum lz_err code = result->n_rejects == 0 ? LZ_ok : result->rejects[0].code;
     if (result->n_rejects > 0 && command_arg(&c->command, "atomic")) text = arena_printf(c->arena, told(c, "%s；因 --atomic，其余各行也没有导入"), text);
     if (c->command.json) print_json_import(stdout, code, lz_bytes_str(text), result);
@@ -305,15 +310,41 @@ static int tell_import(struct client *c, const struct import_result *result) {
     return result->n_rejects == 0 ? EXIT_DONE : EXIT_REFUSED;
 }
 
+static bool begun(const struct import_result *r) { return r->imported > 0 || r->unchanged > 0 || r->n_rejects > 0 || r->unknown > 0; }
+
+/* A table of a spreadsheet: its rejects go to a table, or are told. */
+static int run_table_import(struct client *c) {
+    struct import_result result;
+    struct import_mark mark;
+    struct lz_fail fail = { .lang = c->command.lang };
+    enum lz_err err = table_import(&c->session, &c->command, &result, &mark, &fail);
+    if (!command_arg(&c->command, "reject") && !c->command.json) print_rejects(stderr, c->command.lang, &result, false);
+    if (mark.ignored > 0 && !c->command.json) fprintf(stderr, told(c, "有 %zu 列不在映射文件中，没有导入\n"), mark.ignored);
+    if (err == LZ_ok) return tell_import(c, &result);
+    return begun(&result) ? tell_import_broken(c, &result, &fail) : refuse_unknown(c, &fail);
+}
+
+static int run_table_export(struct client *c) {
+    uint32_t n = 0;
+    struct lz_fail fail = { .lang = c->command.lang };
+    enum lz_err err = table_export(&c->session, &c->command, &n, &fail);
+    if (err != LZ_ok) return refuse_fail(c, &fail);
+    struct answer answer = { .text = lz_bytes_str(arena_printf(c->arena, told(c, "导出 %u 条到 %s"), n, arg(c, "file"))) };
+    if (c->command.json) print_json_answer(stdout, &answer);
+    else if (strcmp(arg(c, "file"), "-") != 0) printf("%.*s\n", (int)answer.text.len, (const char *)answer.text.data);
+    return EXIT_DONE;
+}
+
 static int run_import(struct client *c) {
     struct import_result result;
     struct lz_fail fail = { .lang = c->command.lang };
     FILE *file;
+    if (strcmp(c->command.verb->handler, "table_import") == 0) return run_table_import(c);
+    if (strcmp(c->command.verb->handler, "table_export") == 0) return run_table_export(c);
     if (!rejects_open(c, &file)) return lz_err_exit(LZ_usage);
     enum lz_err err = import_run(&c->session, &c->command, &result, &fail);
     bool written = rejects_write(c, file, &result);
-    bool begun = result.imported > 0 || result.n_rejects > 0 || result.unknown > 0;
-    int code = !err ? tell_import(c, &result) : begun ? tell_import_broken(c, &result, &fail) : refuse_unknown(c, &fail);
+    int code = !err ? tell_import(c, &result) : begun(&result) ? tell_import_broken(c, &result, &fail) : refuse_unknown(c, &fail);
     if (written) return code;
     fprintf(stderr, told(c, "拒收清单没有写完整：%s\n"), errno_told(c->command.lang, errno));
     return EXIT_REFUSED;

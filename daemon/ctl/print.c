@@ -586,6 +586,7 @@ void print_json_import(FILE *out, enum lz_err code, struct lz_bytes text, const 
     for (size_t i = 0; i < result->n_rejects; i++)
         json_refused(refused, "line", result->rejects[i].line, result->rejects[i].code, result->rejects[i].text);
     (void)json_object_set_new(object, "imported", json_integer(result->imported));
+    if (result->unchanged) (void)json_object_set_new(object, "unchanged", json_integer(result->unchanged));
     if (result->unknown) (void)json_object_set_new(object, "unknown", json_integer(result->unknown));
     (void)json_object_set_new(object, "refused", refused);
     json_out(out, object);

@@ -63,7 +63,8 @@ static const struct verb_row verbs[] = {
 #define X(words, handler, mode, args, help) { words, RUN_##mode(handler), MODE_##mode, args },
 #include "../../schema/verbs.def"
     /* between the two programs only */
-    { "drafts", verb_drafts, MODE_WRITE, "[--verb WORDS] [--atomic] [--to CODES|all] [--due DATE] [--plan NO]" },
+    { "drafts", verb_drafts, MODE_WRITE, "[--verb WORDS] [--atomic] [--merge] [--columns N] [--to CODES|all] [--due DATE] [--plan NO]" },
+    { "export read", verb_export_read, MODE_READ, "[--kind KIND] [--unit CODE] [--since CURSOR] [--limit N]" },
     { "resolve", verb_resolve, MODE_READ, "ID [--kind KIND]" },
     { "bundle read", verb_bundle_read, MODE_READ, "SESSION OFFSET" },
     { "bundle write", verb_bundle_write, MODE_READ, "SESSION OFFSET [--apply] [--last]" },
@@ -200,9 +201,11 @@ enum lz_err submit(struct call *c, struct record *draft, uint32_t index, struct 
     struct record checked;
     if (!flow_has_room(c->flow) || arena_room(c->arena) < SCAN_ARENA_BYTES)
         return lz_refuse(c->fail, LZ_too_many, "一次提交的内容太多，这一条没有写入；请把没有写入的另行提交");
+    bool named = draft->request.len == 16;       /* of an import: the row's own, which stays with the record */
     enum lz_err err = draft_encode(c->arena, draft, &bytes, c->fail);
     if (err == LZ_ok) err = draft_decode(c->arena, bytes, &checked, c->fail);
-    if (err == LZ_ok) err = flow_submit(c->flow, &checked, c->author, c->ask->request, index, id, c->fail);
+    struct lz_bytes request = named ? draft->request : c->ask->request;
+    if (err == LZ_ok) err = flow_submit(c->flow, &checked, c->author, request, named ? 0 : index, id, c->fail);
     return err;
 }
 

@@ -85,21 +85,40 @@ static enum lz_err take_filter(struct call *c, const struct kind_row *kind, stru
     return err;
 }
 
+/* A long list goes on behind the last entry given, and not from the beginning: how many there were, and the index's key. */
+static void go_on(struct call *c, struct key *at) {
+    struct lz_bytes after = c->ask->after;
+    if (after.len <= 4 || after.len > 4 + sizeof at->b) return;
+    c->seen = lz_get32(after.data);
+    *at = key_bytes(lz_bytes_of(after.data + 4, after.len - 4));
+}
+
+static void go_on_from(struct call *c, const struct key *before) {
+    uint8_t *next = arena_alloc_raw(c->arena, 4u + before->len);
+    if (!next || before->len == 0) return;
+    lz_put32(next, (uint32_t)c->seen);
+    memcpy(next + 4, before->b, before->len);
+    c->answer.next = lz_bytes_of(next, 4u + before->len);
+}
+
 enum lz_err verb_form_list(struct call *c) {
     const struct kind_row *kind = NULL;
     struct filter filter;
     enum lz_err err = take_kind(c, &kind);
     if (err == LZ_ok) err = take_filter(c, kind, &filter);
     if (err != LZ_ok) return err;
-    struct key at = { 0 };
+    struct key at = { 0 }, before;
     struct record r;
+    go_on(c, &at);
     while (!c->cut && c->seen < filter.limit) {
         size_t mark = arena_used(c->arena);
+        before = at;
         if (!flow_next_entry(c->flow, kind->number, filter.unit, filter.day, &at, &r)) break;
         bool wanted = filter.state < 0 || r.of.form.state == filter.state;
         if (wanted) entry_row(c, "entries", &r, arg_flag(c, "full") ? IN_FULL : IN_SHORT);
         else arena_rewind(c->arena, mark);
     }
+    if (c->cut) go_on_from(c, &before);
     if (c->seen == 0) say(c, "没有登记%s", said(c, kind->zh));
     return LZ_ok;
 }

@@ -326,13 +326,16 @@ struct common {
     bool target_all;
     uint64_t due_ms;
     struct lz_bytes plan;
+    bool merge;                      /* what says nothing new is not written again */
+    uint32_t columns;
 };
 
 static enum lz_err take_common(struct call *c, struct common *common) {
-    *common = (struct common){ .plan = arg_bytes(c, "plan") };
+    *common = (struct common){ .plan = arg_bytes(c, "plan"), .merge = arg_flag(c, "merge") };
     common->targets = arena_alloc_raw(c->arena, TARGETS_MAX * sizeof *common->targets);
     if (!common->targets) return no_memory(c);
     enum lz_err err = arg_codes(c, "to", common->targets, TARGETS_MAX, &common->n_targets, &common->target_all);
+    if (err == LZ_ok) err = arg_u32(c, "columns", UINT32_MAX, &common->columns);
     return err == LZ_ok ? arg_end_of_day(c, "due", &common->due_ms) : err;
 }
 
@@ -341,6 +344,9 @@ static enum lz_err submit_draft(struct call *c, struct lz_bytes bytes, const str
     enum lz_err err = draft_decode(c->arena, bytes, &draft, c->fail);
     if (err != LZ_ok) return err;
     const struct kind_row *kind = kind_row(draft.kind);
+    if (common->merge) err = merge_draft(c, &draft, common->columns);
+    else draft.request = (struct lz_bytes){ 0 };
+    if (err != LZ_ok) return err;
     if (kind_is_directive(draft.kind)) {
         if (draft.n_targets == 0 && !draft.target_all) {
             draft.targets = arena_copy(c->arena, common->targets, common->n_targets * sizeof *common->targets);
@@ -352,7 +358,9 @@ static enum lz_err submit_draft(struct call *c, struct lz_bytes bytes, const str
         if (draft.of.directive.plan.len == 0) draft.of.directive.plan = common->plan;
     }
     err = turn_may_submit(c->turn, draft.kind == KIND_move ? LANE_URGENT : kind->lane, c->fail);
-    return err == LZ_ok ? submit(c, &draft, index, id) : err;
+    if (err == LZ_ok) err = submit(c, &draft, index, id);
+    if (err == LZ_ok) merge_done(c, draft.request, *id);
+    return err;
 }
 
 static void refused_add(struct call *c, uint32_t index, enum lz_err code) {
@@ -384,7 +392,9 @@ enum lz_err verb_drafts(struct call *c) {
         if (err != LZ_ok) { refused_add(c, (uint32_t)i, err); id = (struct rec_id){ 0 }; }
         answer_add_id(c, id);
     }
-    size_t refused = c->answer.n_refused, taken = ask->n_drafts - refused;
+    size_t unchanged = 0;
+    for (size_t i = 0; common.merge && i < c->answer.n_refused; i++) unchanged += c->answer.refused[i].code == LZ_already;
+    size_t refused = c->answer.n_refused - unchanged, taken = ask->n_drafts - refused;
     c->fail->text[0] = 0;
     if (atomic && refused > 0) {
         c->answer.n_ids = 0;
