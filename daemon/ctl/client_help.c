@@ -3,6 +3,7 @@
  * Nothing here is said a second time: a verb's line is its row, a move's line is its row. Only the titles of the groups are
  * ours; a group begins at the verb it names. */
 #include "client.h"
+#include <ctype.h>
 
 enum { WORDS_COLUMNS = 18, MOVE_COLUMNS = 17, ZH_COLUMNS = 10, BY_COLUMNS = 16, LINE_BYTES = 512 };
 
@@ -125,7 +126,7 @@ static void put_nouns(FILE *out, enum lz_lang lang) {
 static void put_usage(FILE *out, enum lz_lang lang) {
     static const char *const lines[] = {
         "用法：linzhangctl [-s 套接字] [--json] [--lang zh|en] [--timeout 秒] [--request 请求号] 命令 ...",
-        "  -s 套接字          守护进程的控制套接字；也可设环境变量 LINZHANG_SOCKET；默认 " CLIENT_SOCKET,
+        "  -s 套接字          守护进程的控制套接字；也可设环境变量 LINZHANG_SOCKET；默认 /run/linzhang/linzhang.sock",
         "  --json             输出 JSON，供程序使用",
         "  --lang zh|en       中文或英文；不写时按环境变量 LC_ALL、LC_MESSAGES、LANG，以 en 开头为英文，其余为中文",
         "  --timeout 秒       等待应答的时间，默认 30；给出时也等守护进程启动",
@@ -136,11 +137,13 @@ static void put_usage(FILE *out, enum lz_lang lang) {
     for (size_t i = 0; i < LZ_COUNT(lines); i++) fprintf(out, "%s\n", lz_text(lang, lines[i]));
 }
 
+static void put_title(FILE *out, const char *title) { fprintf(out, "\n%c%s\n", toupper((unsigned char)title[0]), title + 1); }
+
 static void put_all(FILE *out, enum lz_lang lang) {
     put_usage(out, lang);
     for (size_t i = 0; i < verbs_known(); i++) {
         for (size_t g = 0; g < LZ_COUNT(groups); g++)
-            if (strcmp(groups[g].words, verb_at(i)->words) == 0) fprintf(out, "\n%s\n", lz_text(lang, groups[g].title));
+            if (strcmp(groups[g].words, verb_at(i)->words) == 0) put_title(out, lz_text(lang, groups[g].title));
         put_verb(out, lang, verb_at(i));
     }
     putc('\n', out);
@@ -161,7 +164,8 @@ static void put_items(FILE *out, enum lz_lang lang, const struct verb *verb, boo
 }
 
 static void put_detail(FILE *out, enum lz_lang lang, const struct verb *verb) {
-    fprintf(out, lz_text(lang, "用法：linzhangctl %s%s%s\n%s\n"), verb->words, verb->spec[0] ? " " : "", verb->spec, lz_text(lang, verb->help));
+    fprintf(out, lz_text(lang, "用法：linzhangctl %s%s%s"), verb->words, verb->spec[0] ? " " : "", verb->spec);
+    fprintf(out, "\n%s\n", lz_text(lang, verb->help));
     if (strncmp(verb->words, "NOUN", 4) == 0) put_nouns(out, lang);
     put_items(out, lang, verb, true);
     put_items(out, lang, verb, false);
@@ -213,7 +217,7 @@ static bool put_move_topic(FILE *out, enum lz_lang lang, const char *const *topi
     if (n_topic == 1 && noun) return put_moves(out, lang, noun_machine(noun), NULL);
     if (n_topic <= at) return false;
     bool any = noun ? put_moves(out, lang, noun_machine(noun), topic[at]) : put_all_moves(out, lang, topic[at]);
-    if (any) fprintf(out, lz_text(lang, "\n用法：linzhangctl [NOUN] %s\n"), verb_by_handler("move")->spec);
+    if (any) fprintf(out, "\n%s %s\n", lz_text(lang, "用法：linzhangctl [NOUN]"), verb_by_handler("move")->spec);
     return any;
 }
 

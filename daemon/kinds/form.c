@@ -31,9 +31,9 @@ static const struct scale scales[] = {
     { FIELD_VOLUME, "立方米", 100, 1 }, { FIELD_VOLUME, "m3", 100, 1 }, { FIELD_VOLUME, "万立方米", 1000000, 1 }, { FIELD_VOLUME, "万m3", 1000000, 1 },
     { FIELD_VOLUME, "万m³", 1000000, 1 }, { FIELD_VOLUME, "m³", 100, 1 },
     { FIELD_LENGTH, "千米", 1000, 1 }, { FIELD_LENGTH, "公里", 1000, 1 }, { FIELD_LENGTH, "km", 1000, 1 }, { FIELD_LENGTH, "米", 1, 1 }, { FIELD_LENGTH, "m", 1, 1 },
-    { FIELD_MONEY, "元", 100, 1 }, { FIELD_MONEY, "万元", 1000000, 1 }, { FIELD_MONEY, "亿元", INT64_C(10000000000), 1 },
+    { FIELD_MONEY, "元", 100, 1 }, { FIELD_MONEY, "yuan", 100, 1 }, { FIELD_MONEY, "万元", 1000000, 1 }, { FIELD_MONEY, "亿元", INT64_C(10000000000), 1 },
     { FIELD_PERCENT, "%", 100, 1 },
-    { FIELD_DEGREES, "度", 1000000, 1 }, { FIELD_DEGREES, "°", 1000000, 1 },
+    { FIELD_DEGREES, "度", 1000000, 1 }, { FIELD_DEGREES, "°", 1000000, 1 }, { FIELD_DEGREES, "deg", 1000000, 1 },
 };
 
 static const struct scale *scale_of(enum field_type type, struct lz_bytes word) {
@@ -78,7 +78,7 @@ static enum lz_err measure_parse(const struct form_field *field, struct lz_bytes
     LZ_ASSERT(usual);
     if (scale && decimal_parse(lz_bytes_of(text.data, unit), &at, scale, value) && at == unit && form_number_valid(field, *value)) return LZ_ok;
     return lz_refuse(fail, LZ_bad_argument, "%s“%.*s”不是数：请写如 12.5%s", lz_said_field(fail, field->zh), (int)(text.len < 60 ? text.len : 60),
-                     (const char *)text.data, usual->word);
+                     (const char *)text.data, lz_said(fail, usual->word));
 }
 
 /* Kept / by * over, with as many decimals as it takes to read the same number again. */
