@@ -10,6 +10,7 @@ enum {
     BATCH_RECORDS_MAX    = 4096,          /* records in one batch                                    */
     ENTRY_KEYS_MAX       = 64,            /* event keys in one feed entry                            */
     ENTRY_BYTES_MAX      = 96 * 1024,     /* record bytes behind one feed entry                      */
+    ENTRY_BULK_BYTES     = 32 * 1024,     /* ... in the bulk lane: all that an urgent record waits behind on the slowest line */
     REGISTER_KEY_MAX     = 64,            /* bytes in a register's key                               */
     TARGETS_MAX          = 4096,          /* units one directive may name                            */
     UNITS_MAX            = 8192,          /* rows of the divisions file                              */
@@ -18,6 +19,13 @@ enum {
     PARENT_ENDPOINTS_MAX = 8,             /* addresses tried for the parent                          */
     LINEAGE_SHOWN_MAX    = 1024,          /* epochs told in one hello                                */
     SUBJECT_MOVES_MAX    = 512,           /* moves that concern one subject and unit                 */
+    ATTACHMENT_BYTES_MAX = 64 * 1024 * 1024, /* one attached file                                    */
+    ATTACHMENT_PIECE     = 31 * 1024,     /* with its head in eight pages; little enough to wait behind on a slow line */
+    ATTACHMENT_PIECES_MAX = 4096,         /* pieces of one file                                      */
+    ATTACHMENT_NAME_MAX  = 200,           /* bytes in a file's name                                  */
+    ATTACHMENT_TYPE_MAX  = 96,            /* bytes in a media type                                   */
+    ATTACHMENTS_MAX      = 32,            /* files on one subject                                    */
+    ATTACHMENT_SLICE     = 256 * 1024,    /* of a file: hashed, or sent again, in one turn           */
     TEXT_BYTES_MAX       = 32 * 1024,     /* one text field                                          */
     LABEL_BYTES_MAX      = 600,           /* a title or a name                                       */
     NUMBER_BYTES_MAX     = 96,            /* a document number                                       */
@@ -41,6 +49,8 @@ enum {
     BUNDLE_BYTES_MIN     = 1024 * 1024,   /* the least that --max-bytes may say: a batch always fits */
     SERVE_PEERS_MAX      = 8,             /* followers repaired from disk at once                    */
     WINDOW_BYTES         = 2 * 1024 * 1024, /* sent and not yet acknowledged, per feed: at most      */
+    WINDOW_BULK_BYTES    = 256 * 1024,    /* the same for what is never in a hurry                   */
+    WINDOW_BULK_LATE_MS  = 500,
     WINDOW_FIRST         = 64 * 1024,     /* before anything is known of the line, or after a pause  */
     WINDOW_LEAST         = 32 * 1024,     /* on the slowest line                                     */
     WINDOW_LATE_MS       = 2000,          /* an acknowledgement that takes longer makes it smaller   */
@@ -56,6 +66,7 @@ static_assert(ENTRY_BYTES_MAX + RECORD_BYTES_MAX <= BATCH_FILL_BYTES, "a feed en
 static_assert(ENTRY_KEYS_MAX <= BATCH_RECORDS_MAX, "a feed entry always fits in a batch");
 static_assert(TEXT_BYTES_MAX < RECORD_BYTES_MAX, "a text fits in a record");
 static_assert(TARGETS_MAX * 5 < RECORD_BYTES_MAX - TEXT_BYTES_MAX, "targets and a text fit in a record");
+static_assert(ATTACHMENT_PIECE <= ENTRY_BULK_BYTES && ATTACHMENT_BYTES_MAX / ATTACHMENT_PIECE < ATTACHMENT_PIECES_MAX, "a file fits in its pieces");
 static_assert(LINEAGE_SHOWN_MAX * 40 < BATCH_BYTES_MAX, "a hello fits in a packet");
 static_assert(WINDOW_BYTES >= 2 * BATCH_BYTES_MAX, "the window holds two batches");
 #endif

@@ -21,5 +21,13 @@ struct lz_bytes codec_id_data(struct arena *arena, struct rec_id id);
 /* A form's own message, in bytes. take: the gate of a form; what it gives points into bytes and arena. */
 bool codec_form_fill(struct arena *arena, uint32_t kind, const struct form *form, struct lz_bytes *bytes);
 enum lz_err codec_form_take(struct arena *arena, uint32_t kind, struct lz_bytes bytes, struct form *form, struct lz_fail *fail);
+/* A piece of a file, and a wish for one (codec_attachment.c). */
+struct Lz__Attachment;
+struct Lz__AttachmentWish;
+void codec_attachment_fill(struct arena *arena, const struct attachment *in, struct Lz__Attachment *out);
+void codec_wish_fill(const struct attachment_wish *in, struct Lz__AttachmentWish *out);
+enum lz_err codec_attachment_take(const struct Lz__Attachment *in, struct attachment *out, struct lz_fail *fail);
+enum lz_err codec_wish_take(const struct Lz__AttachmentWish *in, struct attachment_wish *out, struct lz_fail *fail);
+bool codec_attachment_head(const struct record *r);              /* a way that an attachment may go, in the bulk lane */
 bool codec_epoch(ProtobufCBinaryData in, struct epoch *epoch);    /* exactly 16 bytes */
 #endif

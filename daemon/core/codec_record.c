@@ -42,6 +42,8 @@ union payload {
     Lz__Emergency emergency;
     Lz__Duty duty;
     Lz__Rollup rollup;
+    Lz__Attachment attachment;
+    Lz__AttachmentWish wish;
 };
 
 static void directive_fill(struct arena *arena, const struct directive *in, Lz__Directive *out) {
@@ -162,6 +164,8 @@ static bool payload_fill(struct arena *arena, const struct record *r, Lz__Record
     case KIND_emergency: emergency_fill(&r->of.emergency, &p->emergency); out->emergency = &p->emergency; return true;
     case KIND_duty: duty_fill(&r->of.duty, &p->duty); out->duty = &p->duty; return true;
     case KIND_rollup: out->rollup = &p->rollup; return rollup_fill(arena, &r->of.rollup, &p->rollup);
+    case KIND_attachment: codec_attachment_fill(arena, &r->of.attachment, &p->attachment); out->attachment = &p->attachment; return true;
+    case KIND_attachment_wish: codec_wish_fill(&r->of.attachment_wish, &p->wish); out->attachment_wish = &p->wish; return true;
     case KIND_none: case KIND_MAX: break;
     }
     return false;
@@ -451,6 +455,12 @@ static void payload_take(struct gate *g, struct arena *arena, const Lz__Record *
     case KIND_emergency: if ((payload = in->emergency)) emergency_take(g, in->emergency, &r->of.emergency); break;
     case KIND_duty: if ((payload = in->duty)) duty_take(g, in->duty, &r->of.duty); break;
     case KIND_rollup: if ((payload = in->rollup)) rollup_take(g, in->rollup, &r->of.rollup); break;
+    case KIND_attachment:
+        if ((payload = in->attachment) && g->err == LZ_ok) g->err = codec_attachment_take(in->attachment, &r->of.attachment, g->fail);
+        break;
+    case KIND_attachment_wish:
+        if ((payload = in->attachment_wish) && g->err == LZ_ok) g->err = codec_wish_take(in->attachment_wish, &r->of.attachment_wish, g->fail);
+        break;
     case KIND_none: case KIND_MAX: break;
     }
     if (!payload && g->err == LZ_ok) g->err = lz_refuse(g->fail, LZ_bad_packet, "种类 %u 缺少内容", r->kind);
@@ -555,7 +565,8 @@ enum lz_err record_decode(struct arena *arena, struct lz_bytes envelope, struct 
     const struct kind_row *row = kind_row(r->kind);
     if (!row) return lz_refuse(fail, LZ_unknown_kind, "不认识的种类 %u", r->kind);
     if ((row->class == CLASS_REGISTER) != (r->key.len != 0)) return lz_refuse(fail, LZ_bad_packet, "%s的键不对", lz_said(fail, row->zh));
-    if (row->direction != r->direction || row->reach != r->reach || r->lane > row->lane)
+    bool as_its_kind = r->kind == KIND_attachment ? codec_attachment_head(r) : row->direction == r->direction && row->reach == r->reach;
+    if (!as_its_kind || r->lane > row->lane)
         return lz_refuse(fail, LZ_wrong_direction, "%s的方向或范围被改动", lz_said(fail, row->zh));
     payload_take(&gate, arena, in, r);
     if (gate.err == LZ_ok && r->kind == KIND_rollup && !rollup_key_fits(r)) return lz_refuse(fail, LZ_bad_packet, "汇总的键与内容不符");

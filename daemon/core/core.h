@@ -164,6 +164,25 @@ struct form {
     struct form_value *of;           /* by the field's place, all of the kind's */
 };
 
+/* A piece of an attached file. total 0: an answer to a wish: this unit does not hold it. */
+enum { FILE_HASH_BYTES = 32 };
+struct attachment {
+    uint8_t hash[FILE_HASH_BYTES];
+    uint64_t total;
+    uint32_t piece, index;
+    struct lz_bytes data, name, type;
+    struct rec_id wish;
+};
+struct attachment_wish {
+    bool by_hash;                    /* else all that is attached to the subject */
+    uint8_t hash[FILE_HASH_BYTES];
+};
+static inline uint32_t attachment_pieces(uint64_t total, uint32_t piece) { return piece ? (uint32_t)((total + piece - 1) / piece) : 0; }
+static inline uint32_t attachment_length(uint64_t total, uint32_t piece, uint32_t index) {       /* of the piece at index */
+    uint64_t left = total - (uint64_t)index * piece;
+    return left < piece ? (uint32_t)left : piece;
+}
+
 struct record {
     uint32_t origin;
     uint16_t kind;
@@ -189,6 +208,8 @@ struct record {
         struct duty duty;
         struct rollup rollup;
         struct form form;
+        struct attachment attachment;
+        struct attachment_wish attachment_wish;
     } of;                            /* by kind; of an unknown kind: nothing */
     struct lz_bytes envelope;        /* the exact bytes, as they travel and are stored */
     struct lz_bytes bytes;           /* the exact record bytes inside it */

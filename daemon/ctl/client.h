@@ -183,6 +183,9 @@ enum lz_err out_close(struct out_file *file, struct lz_fail *fail) LZ_MUST_CHECK
 void out_drop(struct out_file *file);
 /* All entries or events of a kind as a table. *n: how many. */
 enum lz_err table_export(struct session *session, const struct command *command, uint32_t *n, struct lz_fail *fail) LZ_MUST_CHECK;
+/* ---- attached files (client_attach.c) ---- */
+enum lz_err attach_file(struct session *session, const struct command *command, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
+enum lz_err attachment_take_out(struct session *session, const struct command *command, struct answer *answer, struct lz_fail *fail) LZ_MUST_CHECK;
 
 /* ---- importing ------------------------------------------------------------------------------------------------------ */
 struct tsv {

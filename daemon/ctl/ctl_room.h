@@ -161,6 +161,8 @@ bool link_of(struct call *c, uint32_t code, struct link_view *view);
 const char *reason_of(struct call *c, enum lz_lang lang, const struct link_view *view);
 const char *cause_of(struct call *c, enum lz_lang lang, const struct link_view *view);
 const char *retold(struct call *c, enum lz_lang lang, const char *text);      /* a sentence of ours that was made in Chinese: as well as it goes */
+/* verbs_attach.c */
+void rows_attachments(struct call *c, struct rec_id subject);           /* its files */
 /* verbs_admin.c */
 enum lz_err roster_write(const char *path, struct lz_bytes text, struct lz_fail *fail);   /* "": nowhere */
 
@@ -176,4 +178,6 @@ enum lz_err verb_resolve(struct call *c);
 enum lz_err verb_export_read(struct call *c);
 enum lz_err verb_bundle_read(struct call *c);
 enum lz_err verb_bundle_write(struct call *c);
+enum lz_err verb_attach_piece(struct call *c);
+enum lz_err verb_attachment_read(struct call *c);
 #endif

@@ -210,11 +210,20 @@ static int run_backup(struct client *c) {
 }
 
 /* The file is ours to read and write, with the rights of who runs this; what is in it the daemon knows. */
-static int run_bundle(struct client *c) {
-    struct answer answer;
+typedef enum lz_err (*run_of_file)(struct session *session, const struct command *command, struct answer *answer, struct lz_fail *fail);
+static run_of_file file_run(const char *handler) {
+    static const struct { const char *handler; run_of_file run; } runs[] = {
+        { "bundle_export", bundle_export }, { "bundle_import", bundle_import }, { "attach", attach_file }, { "attachment_get", attachment_take_out },
+    };
+    for (size_t i = 0; i < LZ_COUNT(runs); i++)
+        if (strcmp(handler, runs[i].handler) == 0) return runs[i].run;
+    return NULL;
+}
+
+static int run_file(struct client *c, run_of_file run) {
+    struct answer answer = { 0 };
     struct lz_fail fail = { .lang = c->command.lang };
-    bool out = strcmp(c->command.verb->handler, "bundle_export") == 0;
-    enum lz_err err = out ? bundle_export(&c->session, &c->command, &answer, &fail) : bundle_import(&c->session, &c->command, &answer, &fail);
+    enum lz_err err = run(&c->session, &c->command, &answer, &fail);
     if (err != LZ_ok) return refuse_fail(c, &fail);
     if (c->command.json) print_json_answer(stdout, &answer);
     else printf("%.*s\n", (int)answer.text.len, (const char *)answer.text.data);
@@ -235,8 +244,7 @@ static int run_write(struct client *c) {
     const char *handler = c->command.verb->handler;
     if (strcmp(handler, "put") == 0) return run_put(c);
     if (strcmp(handler, "backup") == 0) return run_backup(c);
-    if (strcmp(handler, "bundle_export") == 0 || strcmp(handler, "bundle_import") == 0) return run_bundle(c);
-    return run_ask(c);
+    return file_run(handler) ? run_file(c, file_run(handler)) : run_ask(c);
 }
 
 static bool watch_show(struct client *c, const struct answer *answer) {

@@ -67,6 +67,8 @@ static const struct verb_row verbs[] = {
     { "export read", verb_export_read, MODE_READ, "[--kind KIND] [--unit CODE] [--since CURSOR] [--limit N]" },
     { "resolve", verb_resolve, MODE_READ, "ID [--kind KIND]" },
     { "bundle read", verb_bundle_read, MODE_READ, "SESSION OFFSET" },
+    { "attach piece", verb_attach_piece, MODE_READ, "TO HASH BYTES INDEX [--name NAME] [--type TYPE] [--unit CODE]" },
+    { "attachment read", verb_attachment_read, MODE_READ, "HASH ORIGIN PIECE INDEX" },
     { "bundle write", verb_bundle_write, MODE_READ, "SESSION OFFSET [--apply] [--last]" },
 };
 static const struct { const char *noun; uint32_t kind; } nouns[] = {
@@ -443,7 +445,8 @@ static struct lz_bytes summary(const struct record *r) {
     case KIND_emergency: return r->of.emergency.title;
     case KIND_duty: return r->of.duty.name;
     case KIND_rollup: return r->of.rollup.label;
-    case KIND_move: case KIND_progress: case KIND_none: case KIND_MAX: break;
+    case KIND_attachment: return r->of.attachment.name;
+    case KIND_attachment_wish: case KIND_move: case KIND_progress: case KIND_none: case KIND_MAX: break;
     }
     return (struct lz_bytes){ 0 };
 }
@@ -451,9 +454,9 @@ static struct lz_bytes summary(const struct record *r) {
 /* A move and a progress report are about something: its id and title say what. */
 static void cells_landed(struct call *c, const struct record *r) {
     struct record about;
-    bool has = r->kind == KIND_move || r->kind == KIND_progress;
+    bool file = r->kind == KIND_attachment || r->kind == KIND_attachment_wish, has = r->kind == KIND_move || r->kind == KIND_progress;
     bool here = has && flow_record(c->flow, r->subject, &about);
-    cell_id(c, "subject", has ? r->subject : (struct rec_id){ 0 });
+    cell_id(c, "subject", has || file ? r->subject : (struct rec_id){ 0 });
     cell_bytes(c, "title", text_clip(summary(here ? &about : r), 200));
     cell_bytes(c, "text", text_clip(r->kind == KIND_move ? r->of.move.text : has ? r->of.progress.text : (struct lz_bytes){ 0 }, 200));
 }
@@ -479,7 +482,10 @@ static struct lz_bytes landed_packet(struct ctl *ctl, const struct watcher *w, c
     for (size_t i = 0; i < n && !c.cut; i++) {
         struct record r;
         if (w->kind && ids[i].kind != w->kind->number) continue;
-        if (flow_record(c.flow, ids[i], &r)) landed_row(&c, &r);
+        size_t mark = arena_used(c.arena);
+        if (!flow_record(c.flow, ids[i], &r)) continue;
+        if (r.kind != KIND_attachment || r.of.attachment.index == 0) landed_row(&c, &r);      /* a file once, not each of its pieces */
+        else arena_rewind(c.arena, mark);
     }
     struct lz_bytes packet = { 0 };
     if (c.n_rows == 0) return packet;

@@ -153,6 +153,18 @@ static void cells_rollup(struct call *c, const struct rollup *r) {
         if (names[i]) whole(c, names[i], r->sum.of[i]);
 }
 
+/* What a piece is of; the file itself is taken out with `attachment get`. */
+static void cells_attachment(struct call *c, const struct attachment *a) {
+    char hex[2 * FILE_HASH_BYTES + 1];
+    lz_hex(a->hash, FILE_HASH_BYTES, hex);
+    const char *copy = arena_copy(c->arena, hex, sizeof hex - 1);
+    value(c, "sha256", lz_bytes_of(copy, copy ? sizeof hex - 1 : 0));
+    value(c, "name", a->name);
+    value(c, "type", a->type);
+    number(c, "bytes", (int64_t)a->total);
+    whole(c, "index", a->index);
+}
+
 static void cells_payload(struct call *c, const struct record *r) {
     const struct kind_row *kind = kind_row(r->kind);
     if (!kind) return;
@@ -182,7 +194,8 @@ static void cells_payload(struct call *c, const struct record *r) {
         day(c, "ends", r->of.duty.ends);
         whole(c, "state", r->of.duty.state);
         break;
-    case KIND_none: case KIND_MAX: break;
+    case KIND_attachment: cells_attachment(c, &r->of.attachment); break;
+    case KIND_attachment_wish: case KIND_none: case KIND_MAX: break;
     }
 }
 

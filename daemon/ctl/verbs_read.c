@@ -472,6 +472,7 @@ enum lz_err verb_show(struct call *c) {
     else card_emergency(c, &r);
     size_t n = kind_is_directive(r.kind) ? flow_recipients(c->flow, &r, &units) : 0;
     for (size_t i = 0; i < n; i++) row_recipient(c, &r, units[i]);
+    rows_attachments(c, record_id(&r));
     rows_trace(c, &r);
     return LZ_ok;
 }

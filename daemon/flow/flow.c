@@ -7,6 +7,7 @@ struct flow *flow_create(const struct flow_options *options) {
     struct flow *f = calloc(1, sizeof *f);
     if (!f) lz_fatal("out of memory");
     f->o = *options;
+    attachments_look(f);
     return f;
 }
 
@@ -15,7 +16,7 @@ void flow_destroy(struct flow **flow_p) {
     *flow_p = NULL;
 }
 
-void flow_forget(struct flow *f) {
+static void forget_turn(struct flow *f) {
     f->slots = NULL;
     f->index = NULL;
     f->n_used = f->max_slots = 0;
@@ -25,9 +26,16 @@ void flow_forget(struct flow *f) {
     f->next_due = 0;
 }
 
+/* What was hashed may have been of the turn that is given up. */
+void flow_forget(struct flow *f) {
+    forget_turn(f);
+    f->files.hashing = false;
+    attachments_look(f);
+}
+
 void flow_begin(struct flow *f, struct lz_now now, struct arena *arena) {
     uint64_t next_due = f->next_due;
-    flow_forget(f);
+    forget_turn(f);
     f->next_due = next_due;
     if (now.wall_ms + LZ_MINUTE_MS / 60 < f->now.wall_ms) f->clock_went_back = true;
     f->now = now;

@@ -148,6 +148,42 @@ bool sums_subject_parse(struct rec_id subject, uint32_t *choice, uint32_t *perio
 bool flow_next_referring(struct flow *flow, uint32_t kind, uint32_t unit, struct lz_bytes to, uint32_t from, uint32_t until, struct key *at,
                          struct record *record);
 
+/* ---- attached files ---- */
+/* wrong: whole, and its hash is another; again: it was wrong, and is sent anew; nothing: a unit that was asked does not hold it */
+enum file_state { FILE_COMING, FILE_WHOLE, FILE_WRONG, FILE_AGAIN, FILE_NOTHING };
+struct flow_file {
+    uint8_t hash[FILE_HASH_BYTES];
+    uint32_t origin;                 /* who attached it, or answered */
+    uint32_t from, piece;            /* of what is held best: who sent it, in pieces of which length */
+    uint64_t total, written_ms;
+    uint32_t pieces, held;           /* pieces 0: nothing is known */
+    enum file_state state;
+    struct rec_id subject;
+    char name[ATTACHMENT_NAME_MAX + 1], type[ATTACHMENT_TYPE_MAX + 1];
+};
+/* The next file of a subject (none: of all), or answer to a wish, behind *at; zero to begin. */
+bool flow_next_attached(struct flow *flow, struct rec_id subject, struct key *at, struct flow_file *file);
+size_t flow_attached(struct flow *flow, struct rec_id subject);           /* counted up to one more than ATTACHMENTS_MAX */
+bool flow_file(struct flow *flow, const uint8_t hash[FILE_HASH_BYTES], struct flow_file *file);
+bool flow_piece(struct flow *flow, const uint8_t hash[FILE_HASH_BYTES], uint32_t origin, uint32_t piece, uint32_t index, struct record *record);
+/* The one file whose hash lies in the range. LZ_not_found, LZ_ambiguous. */
+enum lz_err flow_find_file(struct flow *flow, const uint8_t from[FILE_HASH_BYTES], const uint8_t to[FILE_HASH_BYTES],
+                            uint8_t hash[FILE_HASH_BYTES]) LZ_MUST_CHECK;
+/* Where a file goes that this unit attaches to a record; an act's files are its matter's. */
+struct place {
+    struct rec_id subject;
+    uint8_t direction, reach;
+    uint32_t *targets;
+    size_t n_targets;
+    bool target_all;
+};
+enum lz_err flow_place(struct flow *flow, struct rec_id subject, struct place *place, struct lz_fail *fail) LZ_MUST_CHECK;
+/* Fills in the way of a piece's draft: its place, or the one that its file has begun to go. */
+enum lz_err flow_attach_way(struct flow *flow, struct record *draft, struct lz_fail *fail) LZ_MUST_CHECK;
+bool flow_piece_sent(struct flow *flow, const struct record *draft);      /* is the piece, its way filled in, on its way already */
+/* A slice of what waits: answers to wishes, if it may submit; proofs of what has come in. True: there is more. */
+bool flow_files_step(struct flow *flow, bool may_submit);
+
 /* ---- reading ---- */
 bool flow_standing(struct flow *flow, struct rec_id subject, uint32_t unit, struct standing *standing);
 bool flow_record(struct flow *flow, struct rec_id id, struct record *record);     /* decoded into the turn's arena */

@@ -1,6 +1,7 @@
 /* Private to the flow room: the flow's inside, and what its files share. */
 #ifndef LZ_FLOW_ROOM_H
 #define LZ_FLOW_ROOM_H
+#include <sodium.h>
 #include "flow.h"
 
 /* What a turn has touched, in memory until flow_settle writes it once. */
@@ -38,6 +39,13 @@ struct cache_slot {
     uint8_t type, key[CACHE_KEY];
     void *value;
 };
+/* What is looked into between turns: which files are whole, which wishes are open. In memory only; from the start after an abort. */
+struct files {
+    bool look, hashing;
+    struct key at, set;              /* TABLE_content: the next to look at; the one being hashed */
+    uint32_t index, pieces;
+    crypto_hash_sha256_state sha;
+};
 struct flow {
     struct flow_options o;
     struct lz_now now;
@@ -52,6 +60,7 @@ struct flow {
     struct rec_id *landed;
     size_t n_landed;
     bool clock_went_back, numbers_held;
+    struct files files;
     /* scratch of one routing, never kept over a call: on the arena it would cost 6 KiB a record */
     struct route route;
     uint32_t involved[SUBJECT_MOVES_MAX + 1];
@@ -91,6 +100,21 @@ void due_run(struct flow *f);
 /* submit.c */
 enum lz_err submit_checked(struct flow *f, struct record *draft, struct lz_bytes author, struct lz_bytes request, uint32_t index,
                            struct rec_id *id, struct lz_fail *fail);
+enum lz_err check_targets(struct flow *f, struct record *d, struct lz_fail *fail);         /* units below, sorted, each once */
+/* attachment.c */
+struct derived { enum table table; struct key key; uint8_t value[8]; size_t len; };
+enum { ATTACHMENT_ROWS = 3, NOTHING_BYTES = ATTACHED_BYTES + 12 };
+uint64_t attachment_way(const struct record *piece);
+size_t attachment_rows(const struct record *r, struct derived rows[ATTACHMENT_ROWS]);    /* what must stand for a record */
+bool attachment_state(const struct flow *f, const struct record *r, struct derived *row);   /* what must stand in one of its states; false: nothing */
+size_t states_of(struct flow *f, const struct derived *row, enum file_state *state);       /* in how many it stands */
+bool wish_is_for(const struct flow *f, const struct record *r);
+void attachment_index(struct flow *f, const struct record *r);
+void attachments_look(struct flow *f);
+/* attach.c */
+enum lz_err attachment_check(struct flow *f, struct record *draft, struct lz_fail *fail);
+enum lz_err wish_check(struct flow *f, struct record *draft, struct lz_fail *fail);
+bool wishes_step(struct flow *f);
 /* land.c */
 uint32_t move_stands_for(const struct record *move);     /* the unit whose standing a move is one of; 0: the subject's own */
 /* ---- form.c ---- */

@@ -78,7 +78,9 @@ static void facts_of(struct flow *f, const struct record *r, const struct route_
     if (is_problem(r) && !problem) problem_facts(f, r->kind == KIND_move ? r->subject : record_id(r), facts);
     facts->unit = f->o.unit;
     facts->has_parent = f->o.parent != 0;
-    facts->issuer = r->subject.origin;
+    /* whom it climbs to: of a piece of a file, and of what only a newer version knows, the head says it */
+    bool told = r->direction == DIRECTION_UP && r->n_targets == 1 && (r->kind == KIND_attachment || !kind_row(r->kind));
+    facts->issuer = told ? r->targets[0] : r->subject.origin;
     facts->from_parent = r->origin != f->o.unit && !roster_holding(f->o.roster, r->origin);
     facts->wished = f->o.parent && flow_wished(f, r->kind);
 }
@@ -146,12 +148,16 @@ static void reroute_later(struct flow *f, struct rec_id subject) {
 void flow_reroute(struct flow *f, struct key key, struct lz_bytes value) {
     struct stored stored;
     struct record r;
-    (void)key;
+    size_t mark = arena_used(f->arena);
     if (!store_record_parse(value, &stored)) return;
     const uint8_t *copy = arena_copy(f->arena, stored.envelope.data, stored.envelope.len);
     if (!copy) { store_give_up(f->o.store); return; }
     enum lz_err err = record_decode(f->arena, lz_bytes_of(copy, stored.envelope.len), &r, NULL);
-    if (err == LZ_ok || err == LZ_unknown_kind) enter_missing(f, &r);
+    if (err != LZ_ok && err != LZ_unknown_kind) return;
+    if (r.kind != KIND_attachment) { enter_missing(f, &r); return; }
+    route_of(f, &r, &f->route);                          /* large, and its way has asked nothing of the cache: hundreds fit in a slice */
+    arena_rewind(f->arena, mark);
+    for (size_t i = 0; i < f->route.n_feeds; i++) store_record_enter(f->o.store, key, f->route.feeds[i]);
 }
 
 /* ---- what each kind means --------------------------------------------------------------------------------------------------- */
@@ -251,6 +257,7 @@ static void take_effect(struct flow *f, const struct record *r) {
         touch_waiting(f, record_id(r));
         break;
     case KIND_rollup: rollup_on_child(f, r); break;
+    case KIND_attachment: case KIND_attachment_wish: attachments_look(f); break;
     case KIND_duty: case KIND_none: case KIND_MAX: break;
     }
 }
@@ -314,7 +321,7 @@ static enum lz_err put(struct flow *f, struct record *r, bool carry) {
     bool later = r->kind == KIND_move && r->subject.kind == KIND_problem;    /* its own arrival may change its routes */
     if (!later) route_of(f, r, route);
     err = store_record_put(f->o.store, key, r->envelope, route->feeds, route->n_feeds, replace);
-    if (err == LZ_ok && !carry) { index_move(f, r); index_form(f, r); }
+    if (err == LZ_ok && !carry) { index_move(f, r); index_form(f, r); attachment_index(f, r); }
     return err;
 }
 
@@ -344,6 +351,7 @@ enum lz_err flow_adopt(struct flow *f, struct record *r) {
     if (err == LZ_already) {                             /* carried: it is held, but meant nothing here yet */
         index_move(f, r);
         index_form(f, r);
+        attachment_index(f, r);
         enter_missing(f, r);
         err = LZ_ok;
     }

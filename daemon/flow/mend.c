@@ -81,6 +81,14 @@ static void expect(struct flow *f, enum table table, struct key key, struct lz_b
     out->rows++;
 }
 
+static void files_expected(struct flow *f, const struct record *r, struct mend *out) {
+    struct derived rows[ATTACHMENT_ROWS], row;
+    enum file_state state;
+    size_t n = attachment_rows(r, rows);
+    for (size_t i = 0; i < n; i++) expect(f, rows[i].table, rows[i].key, lz_bytes_of(rows[i].value, rows[i].len), out);
+    if (attachment_state(f, r, &row) && states_of(f, &row, &state) == 0) expect(f, row.table, row.key, (struct lz_bytes){ 0 }, out);
+}
+
 static void rows_expected(struct flow *f, const struct record *r, struct mend *out) {
     uint8_t id[REC_ID_BYTES];
     rec_id_put(record_id(r), id);
@@ -90,6 +98,7 @@ static void rows_expected(struct flow *f, const struct record *r, struct mend *o
     struct key refer;
     if (kind_form(r->kind)) expect(f, TABLE_version, key_of_version(r), (struct lz_bytes){ 0 }, out);
     if (key_of_refer(r, &refer)) expect(f, TABLE_refer, refer, (struct lz_bytes){ 0 }, out);
+    files_expected(f, r, out);
     if (r->origin != f->o.unit) return;
     if (r->request.len == 16) expect(f, TABLE_ask, key_ask(r->request, (uint16_t)r->request_index), as_value, out);
     if (kind_is_directive(r->kind) && r->of.directive.serial)
@@ -210,6 +219,9 @@ void flow_mend(struct flow *f, bool anew, struct mend *out) {
         clear(f, TABLE_subject);
         clear(f, TABLE_version);
         clear(f, TABLE_refer);
+        clear(f, TABLE_piece);
+        clear(f, TABLE_attached);
+        clear(f, TABLE_content);
         standings_to_marks(f);
         store_feeds_prune(f->o.store);
     }

@@ -19,7 +19,7 @@ static const char *unit_name(struct flow *f, uint32_t code) {
 
 /* ---- directives ------------------------------------------------------------------------------------------------------------ */
 
-static enum lz_err check_targets(struct flow *f, struct record *d, struct lz_fail *fail) {
+enum lz_err check_targets(struct flow *f, struct record *d, struct lz_fail *fail) {
     if (d->target_all) {
         uint32_t one[1];
         d->n_targets = 0;
@@ -203,6 +203,8 @@ static enum lz_err check(struct flow *f, struct record *d, struct lz_bytes autho
     case KIND_move: return check_move(f, d, fail);
     case KIND_progress: return check_progress(f, d, author, fail);
     case KIND_problem: case KIND_emergency: case KIND_duty: return LZ_ok;     /* that a duty has a key was looked at with its kind */
+    case KIND_attachment: return attachment_check(f, d, fail);
+    case KIND_attachment_wish: return wish_check(f, d, fail);
     case KIND_rollup: case KIND_none: case KIND_MAX: break;
     }
     return lz_refuse(fail, LZ_not_allowed, "这一种类由系统自己产生，不能提交");
@@ -221,11 +223,13 @@ enum lz_err submit_checked(struct flow *f, struct record *d, struct lz_bytes aut
         enum lz_err err = check(f, d, author, fail);
         if (err != LZ_ok) return err;
     }
-    if (asked && asked < d->lane) d->lane = asked;             /* 0, the zero of a draft, is "as its kind has it" */
+    if (asked && asked < d->lane && d->kind != KIND_attachment) d->lane = asked;             /* 0, the zero of a draft, is "as its kind has it" */
     d->origin = f->o.unit;
     d->tier = f->o.tier;
-    d->direction = (uint8_t)row->direction;
-    d->reach = (uint8_t)row->reach;
+    if (d->kind != KIND_attachment) {                        /* whose way is its subject's */
+        d->direction = (uint8_t)row->direction;
+        d->reach = (uint8_t)row->reach;
+    }
     d->stamp = store_next_stamp(f->o.store, f->now.wall_ms);
     d->epoch = epoch_short(store_epoch(f->o.store));
     d->author = author;
@@ -243,6 +247,7 @@ enum lz_err submit_checked(struct flow *f, struct record *d, struct lz_bytes aut
 
 enum lz_err flow_submit(struct flow *f, struct record *d, struct lz_bytes author, struct lz_bytes request, uint32_t index,
                         struct rec_id *id, struct lz_fail *fail) {
+    if (d->kind == KIND_attachment && !rec_id_none(d->of.attachment.wish)) return lz_refuse(fail, LZ_not_allowed, "调取请求由系统自己答复，不能提交");
     if (d->kind == KIND_rollup) return lz_refuse(fail, LZ_not_allowed, "汇总由系统自己产生，不能提交");
     /* the answer may be held already, from a neighbour, when the store that gave it was lost */
     struct lz_bytes known;

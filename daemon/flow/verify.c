@@ -70,6 +70,19 @@ static void check_move(struct checker *c, struct key key, const struct record *r
     if (!store_get(c->f->o.store, TABLE_standing, key_standing(r->subject, unit), &v)) differ(c, "办理动作 %s 没有对应的状态", name_of(key, hex));
 }
 
+/* A piece stands in its indexes, a file in one state, a wish that is this unit's to answer too. */
+static void check_files_of(struct checker *c, struct key key, const struct record *r) {
+    char hex[200];
+    struct derived rows[ATTACHMENT_ROWS], row;
+    enum file_state state;
+    struct lz_bytes v;
+    size_t n = attachment_rows(r, rows);
+    for (size_t i = 0; i < n; i++)
+        if (!store_get(c->f->o.store, rows[i].table, rows[i].key, &v) || v.len != rows[i].len || (v.len && memcmp(v.data, rows[i].value, v.len) != 0))
+            differ(c, "附件 %s 不在目录 %s 里，或去向不同", name_of(key, hex), table_name(rows[i].table));
+    if (attachment_state(c->f, r, &row) && states_of(c->f, &row, &state) != 1) differ(c, "附件或调取请求 %s 应有一个状态", name_of(key, hex));
+}
+
 static void check_record(struct checker *c, struct key key, const struct stored *stored) {
     char hex[200];
     struct record r;
@@ -90,6 +103,7 @@ static void check_record(struct checker *c, struct key key, const struct stored 
     if (kind_form(r.kind) && !store_has(c->f->o.store, TABLE_version, key_of_version(&r))) differ(c, "记录 %s 不在它那一项的目录里", name_of(key, hex));
     struct key refer;
     if (key_of_refer(&r, &refer) && !store_has(c->f->o.store, TABLE_refer, refer)) differ(c, "记录 %s 不在它所指的那一项的目录里", name_of(key, hex));
+    check_files_of(c, key, &r);
     if (r.kind == KIND_rollup && roster_find(c->f->o.roster, r.origin) &&
         !store_has(c->f->o.store, TABLE_rollup, key_rollup((uint16_t)r.of.rollup.kind, r.of.rollup.subject, r.origin)))
         differ(c, "下级 %06u 上报的汇总没有计入", r.origin);
@@ -178,6 +192,80 @@ static void check_refers(struct checker *c) {
         if (key.len == REFER_BYTES && flow_record(c->f, key_refer_id(&key), &r)) (void)key_of_refer(&r, &own);
         if (own.len != key.len || memcmp(own.b, key.b, key.len) != 0) differ(c, "所指目录里有一条与记录不符");
         if (before == c->out->differences) arena_rewind(c->f->arena, mark);
+    }
+}
+
+/* ---- attached files: every row has its records ---- */
+
+static bool piece_stands(struct checker *c, const struct key *key) {
+    struct record r;
+    struct derived rows[ATTACHMENT_ROWS];
+    if (key->len != PIECE_BYTES || !flow_record(c->f, key_piece_id(key), &r) || attachment_rows(&r, rows) < 2) return false;
+    return rows[0].key.len == key->len && memcmp(rows[0].key.b, key->b, key->len) == 0;
+}
+
+static bool says(const struct record *r, const struct key *key) {
+    struct derived rows[ATTACHMENT_ROWS];
+    size_t n = attachment_rows(r, rows);
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].table == TABLE_attached && rows[i].key.len == key->len && memcmp(rows[i].key.b, key->b, key->len) == 0) return true;
+    return false;
+}
+
+static bool attached_stands(struct checker *c, const struct key *key) {
+    struct record r;
+    struct lz_bytes v;
+    uint32_t origin = lz_get32(key->b + ATTACHED_ORIGIN_AT);
+    if (key->len == NOTHING_BYTES) {
+        struct rec_id id = { origin, KIND_attachment, lz_get64(key->b + ATTACHED_BYTES), lz_get32(key->b + ATTACHED_BYTES + 8) };
+        return flow_record(c->f, id, &r) && says(&r, key);
+    }
+    struct key prefix = key_piece(key->b + ATTACHED_HASH_AT, origin, 0, 0, 0, 0), at = prefix;
+    prefix.len = at.len = FILE_HASH_BYTES + 4;
+    for (; key->len == ATTACHED_BYTES && store_seek(c->f->o.store, TABLE_piece, &at, &v) && key_begins(&at, &prefix, prefix.len); at = key_after(at)) {
+        size_t mark = arena_used(c->f->arena);
+        if (at.len == PIECE_BYTES && flow_record(c->f, key_piece_id(&at), &r) && says(&r, key)) return true;
+        arena_rewind(c->f->arena, mark);
+    }
+    return false;
+}
+
+static bool content_stands(struct checker *c, const struct key *key) {
+    struct key set = key_bytes(lz_bytes_of(key->b + 1, key->len ? key->len - 1u : 0)), at = set;
+    struct lz_bytes v;
+    struct record r;
+    if (key->len != 1 + PIECE_SET_BYTES || !store_seek(c->f->o.store, TABLE_piece, &at, &v) || !key_begins(&at, &set, PIECE_SET_BYTES)) return false;
+    if (key->b[0] != FILE_WHOLE) return key->b[0] <= FILE_AGAIN;
+    uint32_t origin = lz_get32(set.b + FILE_HASH_BYTES), piece = lz_get32(set.b + FILE_HASH_BYTES + 4), n = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        size_t mark = arena_used(c->f->arena);
+        bool held = flow_piece(c->f, set.b, origin, piece, i, &r);
+        if (held && i == 0) n = attachment_pieces(r.of.attachment.total, piece);
+        arena_rewind(c->f->arena, mark);
+        if (!held) return false;
+    }
+    return true;
+}
+
+static bool wished_stands(struct checker *c, const struct key *key) {
+    struct record r;
+    return key->len == 1 + REC_ID_BYTES && key->b[0] <= FILE_WHOLE && flow_record(c->f, rec_id_get(key->b + 1), &r) && wish_is_for(c->f, &r);
+}
+
+static void check_files(struct checker *c) {
+    static const struct { enum table table; bool (*stands)(struct checker *c, const struct key *key); } tables[] = {
+        { TABLE_piece, piece_stands }, { TABLE_attached, attached_stands }, { TABLE_content, content_stands }, { TABLE_wished, wished_stands },
+    };
+    for (size_t i = 0; i < LZ_COUNT(tables); i++) {
+        struct key key = { 0 };
+        struct lz_bytes v;
+        for (; store_seek(c->f->o.store, tables[i].table, &key, &v); key = key_after(key)) {
+            char hex[200];
+            size_t mark = arena_used(c->f->arena);
+            uint64_t before = c->out->differences;
+            if (!tables[i].stands(c, &key)) differ(c, "目录 %s 里的 %s 与记录不符", table_name(tables[i].table), name_of(key, hex));
+            if (before == c->out->differences) arena_rewind(c->f->arena, mark);
+        }
     }
 }
 
@@ -297,6 +385,7 @@ void flow_verify_in(struct flow *f, enum lz_lang lang, struct verify *out) {
     check_feeds(&c);
     check_versions(&c);
     check_refers(&c);
+    check_files(&c);
     check_standings(&c);
     check_entries(&c);
     check_rollups(&c);

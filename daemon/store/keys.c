@@ -91,6 +91,22 @@ struct rec_id key_refer_id(const struct key *key) {
     const uint8_t *p = key->b + REFER_WHEN_AT + 4;
     return (struct rec_id){ lz_get32(key->b + 2), lz_get16(key->b), lz_get64(p), lz_get32(p + 8) };
 }
+struct key key_piece(const uint8_t hash[FILE_HASH_BYTES], uint32_t origin, uint32_t piece, uint32_t index, uint64_t stamp, uint32_t epoch) {
+    struct builder b = { 0 };
+    braw(&b, hash, FILE_HASH_BYTES); b32(&b, origin); b32(&b, piece); b32(&b, index); b64(&b, stamp); b32(&b, epoch);
+    return b.key;
+}
+struct rec_id key_piece_id(const struct key *key) {
+    LZ_ASSERT(key->len == PIECE_BYTES);
+    const uint8_t *p = key->b + PIECE_INDEX_BYTES;
+    return (struct rec_id){ lz_get32(key->b + FILE_HASH_BYTES), KIND_attachment, lz_get64(p), lz_get32(p + 8) };
+}
+struct key key_attached(struct rec_id subject, uint8_t what, uint32_t origin, const uint8_t hash[FILE_HASH_BYTES]) {
+    struct builder b = { 0 };
+    bid(&b, subject); b8(&b, what); b32(&b, origin); braw(&b, hash, FILE_HASH_BYTES);
+    return b.key;
+}
+struct key key_state(uint8_t state, struct lz_bytes rest) { struct builder b = { 0 }; b8(&b, state); braw(&b, rest.data, rest.len); return b.key; }
 struct key key_refused(uint32_t peer, struct key record) { struct builder b = { 0 }; b32(&b, peer); braw(&b, record.b, record.len); return b.key; }
 
 struct key key_after(struct key key) {

@@ -94,8 +94,9 @@ static struct fresh_entry *new_entry(struct store *s, struct fresh_feed *f, bool
 static uint64_t enter(struct store *s, struct feed_id feed, const struct key *key, struct lz_bytes envelope) {
     struct fresh_feed *f = fresh_feed(s, feed);
     bool is_register = key->is_register;
+    size_t bytes_max = feed.lane == LANE_BULK ? ENTRY_BULK_BYTES : ENTRY_BYTES_MAX;
     struct fresh_entry *e = f && f->n_entries ? &f->entries[f->n_entries - 1] : NULL;
-    if (f && (!e || is_register || e->is_register || e->n_envelopes == ENTRY_KEYS_MAX || e->bytes + envelope.len > ENTRY_BYTES_MAX))
+    if (f && (!e || is_register || e->is_register || e->n_envelopes == ENTRY_KEYS_MAX || e->bytes + envelope.len > bytes_max))
         e = new_entry(s, f, is_register);
     if (!f || !e) { store_give_up(s); return 0; }
     e->keys[e->n_envelopes] = *key;

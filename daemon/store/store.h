@@ -77,6 +77,14 @@ enum { VERSION_NO_AT = 6, VERSION_ENTRY_BYTES = VERSION_NO_AT + FORM_NO_BYTES_MA
 struct key key_refer(uint32_t kind, uint32_t unit, struct lz_bytes to, uint32_t when, uint64_t stamp, uint32_t epoch);
 struct rec_id key_refer_id(const struct key *key);
 enum { REFER_WHEN_AT = 14, REFER_BYTES = REFER_WHEN_AT + 16 };
+struct key key_piece(const uint8_t hash[FILE_HASH_BYTES], uint32_t origin, uint32_t piece, uint32_t index, uint64_t stamp, uint32_t epoch);
+/* of its key: the file as one unit sent it; a place in it */
+enum { PIECE_SET_BYTES = FILE_HASH_BYTES + 8, PIECE_INDEX_BYTES = PIECE_SET_BYTES + 4, PIECE_BYTES = PIECE_INDEX_BYTES + 12 };
+struct rec_id key_piece_id(const struct key *key);
+enum { ATTACHED_FILE, ATTACHED_NOTHING };
+struct key key_attached(struct rec_id subject, uint8_t what, uint32_t origin, const uint8_t hash[FILE_HASH_BYTES]);
+enum { ATTACHED_ORIGIN_AT = REC_ID_BYTES + 1, ATTACHED_HASH_AT = ATTACHED_ORIGIN_AT + 4, ATTACHED_BYTES = ATTACHED_HASH_AT + FILE_HASH_BYTES };
+struct key key_state(uint8_t state, struct lz_bytes rest);     /* content, wished */
 struct key key_refused(uint32_t peer, struct key record);
 struct key key_u64(uint64_t value);                       /* audit */
 static inline struct lz_bytes key_view(const struct key *key) { return lz_bytes_of(key->b, key->len); }

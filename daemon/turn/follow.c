@@ -33,6 +33,8 @@ static bool is_for_here(const struct turn *t, const struct record *r) {
 /* What the parent says of directives: issued above us for somebody here, and ruled on by the issuer. Whether the issuer said it can only
  * be known when orders are signed. */
 static bool is_order_from_above(const struct turn *t, const struct record *r) {
+    bool file = r->kind == KIND_attachment || r->kind == KIND_attachment_wish;
+    if (file) return r->direction == DIRECTION_DOWN && r->tier < t->o.tier && is_above(t, r->origin) && is_for_here(t, r);
     if (kind_is_directive(r->kind)) return r->tier < t->o.tier && is_above(t, r->origin) && is_for_here(t, r);
     if (r->kind != KIND_move || !kind_is_directive(r->subject.kind)) return true;
     return r->tier < t->o.tier && r->origin == r->subject.origin && is_above(t, r->origin);

@@ -25,9 +25,11 @@ static bool window_open(const struct out_feed *out) {
 
 static void window_judge(struct out_feed *out, uint64_t took_ms, uint32_t bytes) {
     uint32_t window = window_of(out);
-    if (took_ms > WINDOW_LATE_MS) window /= 2;
-    else if (took_ms < WINDOW_LATE_MS / 2) window += bytes;
-    out->window = window < WINDOW_LEAST ? WINDOW_LEAST : window > WINDOW_BYTES ? WINDOW_BYTES : window;
+    bool bulk = out->feed.lane == LANE_BULK;               /* its window fills whenever a file goes: what it may hold up is less */
+    uint32_t late_ms = bulk ? WINDOW_BULK_LATE_MS : WINDOW_LATE_MS, most = bulk ? WINDOW_BULK_BYTES : WINDOW_BYTES;
+    if (took_ms > late_ms) window /= 2;
+    else if (took_ms < late_ms / 2) window += bytes;
+    out->window = window < WINDOW_LEAST ? WINDOW_LEAST : window > most ? most : window;
 }
 
 static void pushed(struct out_feed *out, uint64_t to, size_t bytes, uint64_t now_ms) {

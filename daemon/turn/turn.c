@@ -202,6 +202,7 @@ static void forget_turn(struct turn *t) {
     flow_forget(t->flow);
     bundle_turn_failed(t);
     t->n_outbox = t->at_outbox = 0;
+    t->files_more = false;
     t->room_checked_ms = 0;
     for (struct link *l = t->links; l; l = l->next) {
         l->refused_counted = false;
@@ -234,6 +235,7 @@ static void write_what_waits(struct turn *t) {
     follow_try_again(t);
     pass_on_step(t);
     if (t->walk_active) walk_step(t);
+    t->files_more = !t->unborn && !t->room.full && flow_files_step(t->flow, !turn_recovering(t));
     flow_settle(t->flow);
     follow_write_cursors(t);
     if (!store_written(t->o.store) && t->now.mono_ms < t->ack_write_ms + ACK_WRITE_MS) return;
@@ -286,7 +288,7 @@ static void sooner(uint64_t *deadline, uint64_t candidate) {
 uint64_t turn_next_deadline(const struct turn *t) {
     uint64_t now = t->now.mono_ms, next = now + LZ_MINUTE_MS;
     if (t->unborn) return now + ROOM_EVERY_MS;
-    bool slices = t->walk_active || (t->trying && !t->room.full) || !pass_on_waits((struct turn *)(uintptr_t)t);
+    bool slices = t->walk_active || t->files_more || (t->trying && !t->room.full) || !pass_on_waits((struct turn *)(uintptr_t)t);
     if (t->serve_more || slices || t->wants_dial || store_backing_up(t->o.store)) return now;
     uint64_t due = flow_next_due(t->flow);
     if (due != UINT64_MAX) sooner(&next, due > t->now.wall_ms ? now + (due - t->now.wall_ms) : now);

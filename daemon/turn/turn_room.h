@@ -122,6 +122,7 @@ struct turn {
     bool wants_dial;
     uint64_t dialled_ms;
     bool walk_active;
+    bool files_more;                 /* files to look into, or to send to who asked for them */
     bool passing, passed;            /* problems to another parent, from pass_at on; passed: in this turn */
     struct key pass_at;
     bool trying, tried;              /* refused records again, from try_at on; tried: in this turn */

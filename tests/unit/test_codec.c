@@ -57,6 +57,10 @@ static void fill_payload(struct record *r) {
         r->of.rollup = (struct rollup){ KIND_task, some_task, str("题目"), str("焦林长督〔2022〕3号"), 19, 1650729600000, { { 0 } } };
         for (int i = 0; i < COUNTER_COUNT; i++) r->of.rollup.sum.of[i] = i % 3 ? i * 1000 - 7 : -i;
         break;
+    case KIND_attachment:
+        r->of.attachment = (struct attachment){ { 1, 2, 3 }, 7, 5, 0, str("12345"), str("现场 1.jpg"), str("image/jpeg"), some_move };
+        break;
+    case KIND_attachment_wish: r->of.attachment_wish = (struct attachment_wish){ true, { 4, 5, 6 } }; break;
     case KIND_none: case KIND_MAX: cr_assert_fail("kind %u is not in this test", r->kind);
     }
 }
@@ -81,6 +85,7 @@ static struct record full(uint32_t kind) {
     if (row->class == CLASS_REGISTER) r.key = str("键-1");
     fill_payload(&r);
     if (kind == KIND_rollup) r.key = rollup_key(&r.of.rollup);
+    if (kind == KIND_attachment) { r.direction = DIRECTION_DOWN; r.reach = REACH_TARGETS; }      /* its subject's way: test_attachment has the others */
     return r;
 }
 
@@ -122,6 +127,16 @@ static void same_payload(const struct record *a, const struct record *b) {
     case KIND_emergency: same_emergency(a->kind, &a->of.emergency, &b->of.emergency); break;
     case KIND_duty: same_duty(a->kind, &a->of.duty, &b->of.duty); break;
     case KIND_rollup: same_rollup(a->kind, &a->of.rollup, &b->of.rollup); break;
+    case KIND_attachment: {
+        const struct attachment *x = &a->of.attachment, *y = &b->of.attachment;
+        cr_assert(memcmp(x->hash, y->hash, FILE_HASH_BYTES) == 0 && x->total == y->total && x->piece == y->piece && x->index == y->index);
+        cr_assert(lz_bytes_equal(x->data, y->data) && lz_bytes_equal(x->name, y->name) && lz_bytes_equal(x->type, y->type) && rec_id_equal(x->wish, y->wish));
+        break;
+    }
+    case KIND_attachment_wish:
+        cr_assert_eq(a->of.attachment_wish.by_hash, b->of.attachment_wish.by_hash);
+        cr_assert_eq(memcmp(a->of.attachment_wish.hash, b->of.attachment_wish.hash, FILE_HASH_BYTES), 0);
+        break;
     case KIND_none: case KIND_MAX: cr_assert_fail();
     }
 }
@@ -164,6 +179,8 @@ Test(record, with_only_what_it_must_have_comes_back_too) {
         if (a.kind == KIND_problem) a.of.problem = (struct problem){ .title = str("题") };
         if (a.kind == KIND_emergency) a.of.emergency = (struct emergency){ .title = str("题") };
         if (a.kind == KIND_duty) a.of.duty = (struct duty){ .name = str("名") };
+        if (a.kind == KIND_attachment) a.of.attachment = (struct attachment){ .total = 1, .piece = 1, .data = str("a"), .name = str("名") };
+        if (a.kind == KIND_attachment_wish) a.of.attachment_wish = (struct attachment_wish){ .by_hash = false };
         if (a.kind == KIND_rollup) { a.of.rollup = (struct rollup){ .kind = KIND_task }; a.key = rollup_key(&a.of.rollup); }
         struct lz_fail fail = { 0 };
         cr_assert_eq(record_decode(arena, encoded(&a), &b, &fail), LZ_ok, "kind %u: %s", a.kind, fail.text);
@@ -239,7 +256,7 @@ Test(record, that_is_cut_anywhere_is_refused) {
 static void must_be_sound(const struct record *r) {
     const struct kind_row *row = kind_row(r->kind);
     cr_assert(row && r->origin >= 100000 && r->origin <= 999999 && r->stamp != 0);
-    cr_assert(r->direction == row->direction && r->reach == row->reach && r->lane <= row->lane && r->tier < TIER_COUNT);
+    cr_assert((r->kind == KIND_attachment || (r->direction == row->direction && r->reach == row->reach)) && r->lane <= row->lane && r->tier < TIER_COUNT);
     cr_assert_eq(row->class == CLASS_REGISTER, r->key.len != 0);
     cr_assert(r->sensitivity <= 1 && r->author.len <= AUTHOR_BYTES_MAX && lz_text_valid(r->author));
     for (size_t i = 1; i < r->n_targets; i++) cr_assert(r->targets[i - 1] < r->targets[i]);
@@ -430,6 +447,7 @@ Test(gate, of_registers_and_events) {
 Test(gate, of_direction_and_reach) {
     for (size_t i = 0; i < kind_count(); i++) {
         const struct kind_row *row = kind_at(i);
+        if (row->number == KIND_attachment) continue;
         for (unsigned d = 0; d < DIRECTION_COUNT; d++)
             if (d != row->direction) EXPECT(row->number, LZ_wrong_direction, SET(direction, d));
         for (unsigned reach = 0; reach < REACH_COUNT; reach++)
@@ -620,6 +638,7 @@ Test(record, of_nothing_comes_back_as_nothing) {
     for (size_t i = 0; i < kind_count(); i++) {
         struct record a = full(kind_at(i)->number), b;
         struct record none = { .origin = a.origin, .kind = a.kind, .stamp = a.stamp, .lane = a.lane, .direction = a.direction, .reach = a.reach, .key = a.key };
+        none.target_all = a.kind == KIND_attachment;         /* it says where it goes */
         if (a.kind == KIND_rollup) {
             uint8_t key[2 + REC_ID_BYTES] = { 0 };
             none.key = lz_bytes_of(key, sizeof key);
@@ -631,6 +650,7 @@ Test(record, of_nothing_comes_back_as_nothing) {
         cr_assert_eq(record_encode(arena, &none, NULL), LZ_ok, "%s", kind_at(i)->name);
         enum lz_err err = record_decode(arena, none.envelope, &b, NULL);
         if (kind_form(a.kind)) { cr_assert(err == LZ_ok && b.of.form.given == 0 && b.of.form.state == 0, "%s", kind_at(i)->name); continue; }
+        if (a.kind == KIND_attachment_wish) { cr_assert(err == LZ_ok && !b.of.attachment_wish.by_hash); continue; }
         cr_assert(a.kind == KIND_move ? err == LZ_ok && b.of.move.move == 0 : err == LZ_bad_argument || err == LZ_bad_date, "%s: %s", kind_at(i)->name,
                   lz_err_name(err));
     }

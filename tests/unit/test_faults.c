@@ -952,6 +952,10 @@ Test(messages, of_records_too) {
         else if (row->number == KIND_problem) r.of.problem = (struct problem){ .title = str("t"), .class = 4, .severity = 1 };
         else if (row->number == KIND_emergency) r.of.emergency = (struct emergency){ .title = str("t"), .class = 1 };
         else if (row->number == KIND_duty) r.of.duty = (struct duty){ .name = str("n"), .post = str("p") };
+        else if (row->number == KIND_attachment) {
+            r.direction = DIRECTION_DOWN, r.reach = REACH_TARGETS, r.targets = to, r.n_targets = 1, r.subject = about;
+            r.of.attachment = (struct attachment){ { 1 }, 4, 4, 0, str("data"), str("n"), str("t"), about };
+        } else if (row->number == KIND_attachment_wish) r.of.attachment_wish = (struct attachment_wish){ true, { 1 } };
         else r.of.rollup = (struct rollup){ .kind = KIND_task, .sum = { { 1, 2, 3 } } };
         for (size_t at = 1; ; at++, refused++) {
             struct record out = r;

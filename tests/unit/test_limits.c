@@ -280,6 +280,18 @@ Test(nodes, put_so_many_keys_and_bytes_in_an_entry) {
     close_node();
 }
 
+Test(nodes, put_less_in_an_entry_of_the_bulk_lane) {
+    open_node(3);
+    struct feed_id feed = { SCOPE_UP, LANE_BULK };
+    begin(T0);
+    struct lz_bytes half = run_of('x', ENTRY_BULK_BYTES / 2);
+    for (uint64_t i = 0; i < 3; i++)
+        cr_assert_eq(store_record_put(store, key_id((struct rec_id){ ROOT, KIND_task, i + 1, 1 }), half, &feed, 1, false), LZ_ok);
+    cr_assert_eq(store_tip(store, feed), 2, "two fill an entry to the byte, the third begins another");
+    cr_assert_eq(store_commit(store), LZ_ok);
+    close_node();
+}
+
 Test(nodes, show_so_many_epochs) {
     open_node(3);
     static struct lineage_entry line[LINEAGE_SHOWN_MAX];

@@ -966,6 +966,55 @@ Test(limits, of_what_is_under_way) {
     cr_assert_geq(entries(a, TABLE_record), held + 2 * WINDOW_PUSHES);
 }
 
+/* What is never in a hurry fills its window whenever there is much of it: less of it is under way, and it gives way sooner. */
+static void report_bulk(struct node *n, int count) {
+    static char text[FORM_TEXT_BYTES_MAX];
+    memset(text, 'x', sizeof text);
+    struct form_value values[FORM_FIELDS_MAX] = { { 0, lz_bytes_of(text, sizeof text) } };
+    for (int i = 0; i < count; i++) {
+        struct record d = { .kind = kind_by_name("publicity")->number };
+        struct rec_id id;
+        d.of.form = (struct form){ .valid_from = 20220401, .given = 1 | 2 | 8, .of = values };
+        values[3].number = 20220401;
+        begin(n);
+        cr_assert_eq(flow_submit(turn_flow(n->turn), &d, str("clerk"), str(""), 0, &id, &fail), LZ_ok, "%s", fail.text);
+        cr_assert_eq(end(n), LZ_ok);
+    }
+}
+static bool acks_of_city_lost(const struct parcel *p) { return p->bytes[4] == PACKET_ACK && p->from == city; }
+static bool acks_of_city_held(const struct parcel *p) {
+    if (!acks_of_city_lost(p)) return false;
+    cr_assert_leq(p->len, sizeof held_ack);
+    memcpy(held_ack, p->bytes, held_len = p->len);
+    return true;
+}
+static uint64_t bulk_goes_unanswered(void) {
+    uint64_t before = a->sent_bytes;
+    lost = acks_of_city_lost;
+    report_bulk(a, 60);
+    before = a->sent_bytes - before;
+    lost = NULL;
+    run(8000);
+    STATE(a, CITY, LINK_live);
+    return before;
+}
+Test(limits, of_what_is_under_way_in_the_bulk_lane) {
+    three();
+    for (int i = 0; i < 40; i++) { report_bulk(a, 1); deliver(); }   /* acknowledged at once, it grows */
+    uint64_t sent = bulk_goes_unanswered();
+    cr_assert(sent > WINDOW_BULK_BYTES - 65536 && sent <= WINDOW_BULK_BYTES + 65536, "%u", (unsigned)sent);
+    for (int i = 0; i < 10; i++) {                                   /* late for this lane, early for the others */
+        lost = acks_of_city_held;
+        report_bulk(a, 1);
+        run(WINDOW_BULK_LATE_MS + 200);
+        lost = NULL;
+        feed_bytes(a, CITY, CHANNEL_SYNC, lz_bytes_of(held_ack, held_len));
+    }
+    sent = bulk_goes_unanswered();
+    cr_assert(sent > 0 && sent <= WINDOW_LEAST + 65536, "%u", (unsigned)sent);
+    cr_assert_geq(entries(city, TABLE_record), 170);
+}
+
 Test(limits, of_what_is_served_to_how_many) {
     static const uint32_t codes[] = { 410802, 410803, 410804, 410811, 410821, 410822, 410823, 410825, 410871, 410882, 410883 };
     city = add(CITY, 0, TIER_CITY);
