@@ -11,14 +11,15 @@ enum {
 };
 
 /* Sums are of the whole kind and, where its form says so, of each group. */
+static const uint64_t HEADING = UINT64_C(1) << 63;       /* an id's stamp is never 0, not even where nothing is said */
 struct rec_id sums_subject(uint32_t kind, uint32_t choice, uint32_t period) {
-    return (struct rec_id){ NO_UNIT, (uint16_t)kind, (uint64_t)choice << 32 | period, 0 };
+    return (struct rec_id){ NO_UNIT, (uint16_t)kind, HEADING | (uint64_t)choice << 32 | period, 0 };
 }
 
 bool sums_subject_parse(struct rec_id subject, uint32_t *choice, uint32_t *period) {
-    *choice = (uint32_t)(subject.stamp >> 32);
+    *choice = (uint32_t)((subject.stamp & ~HEADING) >> 32);
     *period = (uint32_t)subject.stamp;
-    return subject.origin == NO_UNIT && subject.epoch == 0;
+    return subject.origin == NO_UNIT && subject.epoch == 0 && (subject.stamp & HEADING);
 }
 
 struct share {

@@ -636,7 +636,7 @@ static void judge_offices(struct history *h) {
     }
     judge_totals(h, &kind, h->kind_sums[OFFICE], "office");
     for (size_t t = 0; t < OFFICE_TIERS; t++) {
-        const uint8_t heading[HISTORY_ID] = { 0, 0, 0, 1, 0, OFFICE, 0, 0, 0, (uint8_t)(t + 1) };
+        const uint8_t heading[HISTORY_ID] = { 0, 0, 0, 1, 0, OFFICE, 0x80, 0, 0, (uint8_t)(t + 1) };
         int32_t of = entry_of(h, heading);
         judge_totals(h, &tiers[t], of == NONE ? NONE : h->entries[of].sums, "office of one tier");
     }

@@ -711,6 +711,23 @@ Test(sums, mend_twice_counts_progress_once) {
     }
 }
 
+/* Its heading is the one of what is not said, which travels like any other. */
+Test(sums, of_a_form_that_does_not_say_its_group) {
+    struct form_value values[FORM_FIELDS_MAX] = { { 0, str("张三") } };
+    struct record d = { .kind = kind_by_name("ranger")->number };
+    uint32_t choice, period;
+    d.of.form = (struct form){ .no = str("R1"), .valid_from = 20220401, .given = 1, .of = values };
+    cr_assert_eq(submit(&county, d, NULL), LZ_ok, "%s", fail.text);
+    advance(&county, wall + 2000);
+    must_verify(&county);
+    exchange(&city, &county);
+    must_verify(&city);
+    struct rec_id none = sums_subject(d.kind, 0, 0), some = sums_subject(d.kind, 3, 202204);
+    cr_assert_eq(sum_of(&city, d.kind, none, RECIPIENT).of[COUNTER_total], 1);
+    cr_assert(sums_subject_parse(none, &choice, &period) && choice == 0 && period == 0);
+    cr_assert(sums_subject_parse(some, &choice, &period) && choice == 3 && period == 202204);
+}
+
 Test(submit, an_illegal_move_names_the_legal_ones) {
     struct rec_id id = issue(&city, KIND_task, 0, RECIPIENT);
     exchange(&city, &county);
