@@ -207,7 +207,7 @@ static int sync_path(const char *path) {
 static int finish(struct store *s, struct backup *b, uint64_t wall_ms) {
     char text[512], epoch[33], parent[PATH_MAX_BYTES];
     lz_hex(s->epoch.b, sizeof s->epoch.b, epoch);
-    int n = snprintf(text, sizeof text, "; linzhang 的备份，用 linzhangd --restore 还原\n"
+    int n = snprintf(text, sizeof text, "; a backup of linzhang: linzhangd --restore puts it back\n"
                      "format = %u\nunit = %06u\nepoch = %s\nposition = %llu\nvalues = %llu\nwall_ms = %llu\n",
                      s->committed.format, s->committed.unit, epoch, (unsigned long long)s->committed.position, (unsigned long long)b->view.values,
                      (unsigned long long)wall_ms);

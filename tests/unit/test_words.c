@@ -1,7 +1,8 @@
-/* test_words: what people write for our words. */
-#include "../../daemon/flow/flow.h"
+/* test_words: what people write for our words, and what they read, in two languages. */
+#include "../../daemon/ctl/ctl_room.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct lz_bytes str(const char *text) { return lz_bytes_str(text); }
 static bool means(const char *typed, const char *name, const char *zh) { return lz_word_is(str(typed), name, zh); }
@@ -146,4 +147,110 @@ Test(narrow, signs_of_an_input_method) {
     cr_assert_eq(value, 15000);
     cr_assert_eq(form_number_parse(&day, str("２０２２－０６－３０"), &value, &fail), LZ_ok, "%s", fail.text);
     cr_assert_eq(value, 20220630);
+}
+
+/* ---- two languages ---- */
+
+static void environment(const char *all, const char *messages, const char *lang, const char *language) {
+    const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE" }, *const values[] = { all, messages, lang, language };
+    for (size_t i = 0; i < LZ_COUNT(names); i++)
+        if (values[i]) setenv(names[i], values[i], 1);
+        else unsetenv(names[i]);
+}
+
+Test(lang, is_what_the_first_variable_says) {
+    static const struct { const char *all, *messages, *lang, *language; enum lz_lang wanted; } rows[] = {
+        { NULL, NULL, NULL, NULL, LZ_ZH }, { "en_US.UTF-8", NULL, NULL, NULL, LZ_EN }, { "C", "en_US", "en_US", "en", LZ_ZH }, { "", "en", NULL, NULL, LZ_EN },
+        { NULL, "zh_CN", "en_US", NULL, LZ_ZH }, { NULL, NULL, "EN", NULL, LZ_EN }, { NULL, NULL, NULL, "en:zh", LZ_EN }, { NULL, NULL, "C.UTF-8", "en", LZ_ZH },
+        { "fr_FR", NULL, "en", NULL, LZ_ZH }, { "e", NULL, NULL, NULL, LZ_ZH },
+    };
+    for (size_t i = 0; i < LZ_COUNT(rows); i++) {
+        environment(rows[i].all, rows[i].messages, rows[i].lang, rows[i].language);
+        cr_assert_eq(lz_lang_wanted(), rows[i].wanted, "row %zu", i);
+    }
+}
+
+static void open_catalog(void) {
+    const char *build = getenv("BUILD");
+    char path[256];
+    snprintf(path, sizeof path, "%s/locale", build && *build ? build : "build");
+    lz_lang_open(path);
+}
+
+Test(lang, without_a_catalog_is_chinese) {
+    cr_assert_str_eq(lz_text(LZ_EN, "没有找到"), "没有找到");
+    lz_lang_open("/nowhere");
+    cr_assert_str_eq(lz_text(LZ_EN, "没有找到"), "没有找到");
+    cr_assert_str_eq(lz_heading(LZ_EN, "状态"), "状态");
+}
+
+Test(lang, english_comes_from_the_catalog) {
+    open_catalog();
+    cr_assert_str_eq(lz_text(LZ_EN, "没有找到"), "not found");
+    cr_assert_str_eq(lz_text(LZ_ZH, "没有找到"), "没有找到");
+    cr_assert_str_eq(lz_text(LZ_EN, ""), "");
+    cr_assert_str_eq(lz_text(LZ_EN, "张三"), "张三");
+    cr_assert_str_eq(lz_heading(LZ_EN, "状态"), "State");          /* a heading, and a word in a sentence */
+    cr_assert_str_eq(lz_text(LZ_EN, "状态"), "state");
+    cr_assert_str_eq(lz_heading(LZ_ZH, "状态"), "状态");
+    cr_assert_str_eq(lz_heading(LZ_EN, "不在目录里的标题"), "不在目录里的标题");
+    char long_one[400];
+    memset(long_one, 'x', sizeof long_one);
+    long_one[sizeof long_one - 1] = 0;
+    cr_assert_str_eq(lz_heading(LZ_EN, long_one), long_one);
+    char span[32];
+    lz_span_print(LZ_EN, 3 * LZ_DAY_MS + 4 * LZ_HOUR_MS, span);
+    cr_assert_str_eq(span, "3d 4h");
+}
+
+Test(lang, a_refusal_is_told_in_its_own) {
+    open_catalog();
+    struct lz_fail zh = { .lang = LZ_ZH }, en = { .lang = LZ_EN };
+    const struct kind_row *letter = kind_row(KIND_supervision_letter);
+    (void)lz_refuse(&zh, LZ_not_found, "没有符合条件的%s", lz_said(&zh, letter->zh));
+    (void)lz_refuse(&en, LZ_not_found, "没有符合条件的%s", lz_said(&en, letter->zh));
+    cr_assert_str_eq(zh.text, "没有符合条件的督办函");
+    cr_assert_str_eq(en.text, "nothing found of kind supervision letter");
+    cr_assert_str_eq(lz_said(NULL, "督办函"), "督办函");
+    const struct form_field field = { "land", "面积", FIELD_AREA, 0, NULL };
+    int64_t value;
+    cr_assert_neq(form_number_parse(&field, str("多"), &value, &en), LZ_ok);
+    cr_assert_str_eq(en.text, "Area: \"多\" is not a number: write for example 12.5ha");
+    cr_assert_eq(form_number_parse(&field, str("12.5ha"), &value, &en), LZ_ok);
+}
+
+Test(lang, lists_end_where_the_room_ends) {
+    open_catalog();
+    char zh[64] = "", en[64] = "", little[12] = "";
+    lz_list_add(LZ_ZH, zh, sizeof zh, "sign", "签收");
+    lz_list_add(LZ_ZH, zh, sizeof zh, "", "报告");
+    lz_list_add(LZ_EN, en, sizeof en, "sign", "签收");
+    lz_list_add(LZ_EN, en, sizeof en, "report", "报告");
+    cr_assert_str_eq(zh, "sign 签收、报告");
+    cr_assert_str_eq(en, "sign, report");
+    lz_list_add(LZ_EN, little, sizeof little, "sign", "");
+    lz_list_add(LZ_EN, little, sizeof little, "report", "");       /* would be cut */
+    cr_assert_str_eq(little, "sign");
+}
+
+/* What a neighbour said, in Chinese over the wire. */
+Test(lang, what_a_neighbour_said_is_told_again) {
+    open_catalog();
+    struct lz_fail fail = { 0 };
+    struct call c = { .arena = arena_create(1 << 20), .fail = &fail };
+    static const struct { const char *said, *told; } rows[] = {
+        { "410800 与上级 410000 连接中：还没有连上上级", "410800 with its parent 410000 dialling: not connected to the parent yet" },
+        { "410800 与上级 410000 被拒绝：对方拒绝：无权读取这一传送目录",
+          "410800 with its parent 410000 refused: refused by the other side: not allowed to read this feed" },
+        { "410800 与上级 410000", "410800 与上级 410000" }, { "something else", "something else" }, { "", "" },
+    };
+    for (size_t i = 0; i < LZ_COUNT(rows); i++) {
+        struct link_view v = { .code = 410800 };
+        snprintf(v.cause, sizeof v.cause, "%s", rows[i].said);
+        cr_assert_str_eq(cause_of(&c, LZ_EN, &v), rows[i].told);
+        cr_assert_str_eq(cause_of(&c, LZ_ZH, &v), rows[i].said);
+    }
+    cr_assert_str_eq(retold(&c, LZ_EN, "不能写备份：No space left on device"), "cannot write the backup: No space left on device");
+    cr_assert_str_eq(retold(&c, LZ_EN, "：：："), ": ：：");
+    arena_destroy(&c.arena);
 }

@@ -19,3 +19,4 @@ $(WORDS): tests/words/tables.c $(WORDS_OBJ) $(LIB)
 po: $(WORDS) ## schema/po/en.po follows the source: new texts come in untranslated
 	@tests/words/template $(BUILD) && msgmerge --quiet --update --backup=none --no-fuzzy-matching --sort-output --no-wrap schema/po/en.po $(BUILD)/linzhang.pot
 	@tests/words/check $(BUILD)
+$(BUILD)/tests/unit/test_words: | $(CATALOG)
