@@ -160,8 +160,10 @@ static void environment(const char *all, const char *messages, const char *lang,
 
 Test(lang, is_what_the_first_variable_says) {
     static const struct { const char *all, *messages, *lang, *language; enum lz_lang wanted; } rows[] = {
-        { NULL, NULL, NULL, NULL, LZ_ZH }, { "en_US.UTF-8", NULL, NULL, NULL, LZ_EN }, { "C", "en_US", "en_US", "en", LZ_ZH }, { "", "en", NULL, NULL, LZ_EN },
-        { NULL, "zh_CN", "en_US", NULL, LZ_ZH }, { NULL, NULL, "EN", NULL, LZ_EN }, { NULL, NULL, NULL, "en:zh", LZ_EN }, { NULL, NULL, "C.UTF-8", "en", LZ_ZH },
+        { NULL, NULL, NULL, NULL, LZ_ZH }, { "en_US.UTF-8", NULL, NULL, NULL, LZ_EN }, { "C", "en_US", "en_US", "en", LZ_ZH },
+        { "", "en", NULL, NULL, LZ_EN },
+        { NULL, "zh_CN", "en_US", NULL, LZ_ZH }, { NULL, NULL, "EN", NULL, LZ_EN }, { NULL, NULL, NULL, "en:zh", LZ_EN },
+        { NULL, NULL, "C.UTF-8", "en", LZ_ZH },
         { "fr_FR", NULL, "en", NULL, LZ_ZH }, { "e", NULL, NULL, NULL, LZ_ZH },
     };
     for (size_t i = 0; i < LZ_COUNT(rows); i++) {
