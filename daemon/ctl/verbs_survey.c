@@ -59,3 +59,94 @@ enum lz_err verb_patrols(struct call *c) {
     else say(c, "%s 应巡 %lld 次，已巡 %lld 次", name, (long long)total.required, (long long)total.done);
     return LZ_ok;
 }
+
+/* ---- what is missing, wrong or stale ---- */
+
+struct counted { uint32_t unit; enum finding_code code; uint64_t n; };
+struct checking {
+    struct call *c;
+    uint32_t limit;
+    bool counting;
+    struct counted *counts;
+    size_t n_counts;
+};
+enum { COUNTS_MAX = FINDING_COUNT * 512 };
+
+static bool row_finding(void *context, const struct finding *f) {
+    struct call *c = ((struct checking *)context)->c;
+    if (c->seen >= ((struct checking *)context)->limit || !row_begin(c, "findings")) return false;
+    cell_text(c, "finding", finding_name(f->code));
+    cell_word(c, "finding_zh", finding_zh(f->code));
+    cell_kind(c, kind_by_name(finding_kind(f->code))->number);
+    cell_bytes(c, "entry", f->no);
+    cell_unit(c, "unit", f->unit);
+    cell_unit_name(c, "name", f->unit);
+    cell_format(c, "place_code", "%.0lld", (long long)f->place);
+    cell_text(c, "detail", f->text ? f->text : "");
+    cell_date(c, "since", f->since);
+    cell_word(c, "next", finding_next(f->code));
+    row_end(c);
+    return true;
+}
+
+static bool count_finding(void *context, const struct finding *f) {
+    struct checking *k = context;
+    size_t i = 0;
+    while (i < k->n_counts && (k->counts[i].unit != f->unit || k->counts[i].code != f->code)) i++;
+    if (i == k->n_counts && i < COUNTS_MAX) k->counts[k->n_counts++] = (struct counted){ f->unit, f->code, 0 };
+    if (i < k->n_counts) k->counts[i].n++;
+    return false;
+}
+
+static void row_count(struct call *c, const struct counted *n) {
+    if (!row_begin(c, "counts")) return;
+    cell_text(c, "finding", finding_name(n->code));
+    cell_word(c, "finding_zh", finding_zh(n->code));
+    cell_kind(c, kind_by_name(finding_kind(n->code))->number);
+    cell_unit(c, "unit", n->unit);
+    cell_unit_name(c, "name", n->unit);
+    cell_u64(c, "count", n->n);
+    row_end(c);
+}
+
+enum lz_err verb_check(struct call *c) {
+    struct survey survey;
+    struct checking k = { .c = c, .limit = LIMIT_MAX, .counting = arg_flag(c, "count") };
+    const struct kind_row *kind = NULL;
+    enum lz_err err = take_survey(c, &survey);
+    if (err == LZ_ok) err = arg_kind(c, "kind", &kind);
+    if (err == LZ_ok) err = arg_date(c, "on", &survey.day);
+    if (err == LZ_ok) err = arg_u32(c, "limit", LIMIT_MAX, &k.limit);
+    if (err != LZ_ok) return err;
+    if (k.counting) k.counts = arena_alloc_raw(c->arena, COUNTS_MAX * sizeof *k.counts);
+    if (k.counting && !k.counts) return lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请用 --unit 分单位查询");
+    survey_check(&survey, kind ? kind->name : NULL, k.counting ? count_finding : row_finding, &k);
+    for (size_t i = 0; i < k.n_counts && !c->cut; i++) row_count(c, &k.counts[i]);
+    if (c->seen == 0) say(c, "没有发现问题");
+    return LZ_ok;
+}
+
+/* ---- rules by unit ---- */
+
+enum lz_err verb_matrix(struct call *c) {
+    struct survey survey;
+    const struct kind_row *kind = NULL;
+    size_t n_uses = 0;
+    enum lz_err err = arg_kind(c, "kind", &kind);
+    if (err == LZ_ok) err = take_survey(c, &survey);
+    if (err != LZ_ok) return err;
+    if (strcmp(kind->name, "rule") != 0) return lz_refuse(c->fail, LZ_bad_argument, "只有配套制度有一览：matrix rule");
+    const struct form_field *use = &kind->form->fields[form_field_find(kind->form, lz_bytes_str("use"))];
+    struct rule_line *lines = arena_alloc_raw(c->arena, (CHILDREN_MAX + 1) * sizeof *lines);
+    if (!lines) return lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请用 --unit 分单位查询");
+    size_t n = survey_rules(&survey, lines, CHILDREN_MAX + 1, &n_uses);
+    for (size_t i = 0; i < n && !c->cut; i++) {
+        if (!row_begin(c, "matrix")) continue;
+        cell_unit(c, "unit", lines[i].unit);
+        cell_unit_name(c, "name", lines[i].unit);
+        for (size_t k = 0; k < n_uses; k++)
+            cell_text(c, arena_printf(c->arena, "rule_%s", use->choices[k].name), lines[i].has[k] ? said(c, "有") : "");
+        row_end(c);
+    }
+    return LZ_ok;
+}

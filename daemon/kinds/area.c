@@ -8,7 +8,8 @@ static const struct form_state states[] = {
 };
 static const struct form_field fields[] = {
     { "name", "名称", FIELD_TEXT, FIELD_NEEDED, NULL },
-    { "use", "类别", FIELD_CHOICE, FIELD_NEEDED | FIELD_GROUP, CHOICES({ "area", "责任区" }, { "zone", "督导分区" }, { "contact_point", "联系点" }) },
+    { "use", "类别", FIELD_CHOICE, FIELD_NEEDED | FIELD_GROUP, CHOICES({ "area", "责任区" }, { "zone", "督导分区" }, { "contact_point", "联系点" },
+              { "state_farm", "国有林场" }, { "protected_area", "自然保护地" }) },
     { "place", "行政区划", FIELD_PLACE, 0, NULL },
     { "units", "所含单位", FIELD_TEXT, 0, NULL },
     { "chief", "林长编号", FIELD_TEXT, FIELD_PRESENT, NULL },

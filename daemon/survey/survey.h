@@ -50,4 +50,33 @@ struct patrol_line {
 size_t survey_patrols(const struct survey *survey, uint32_t period, int tier, struct patrol_line *lines);
 /* The share that a line, or many added up, has done; so a tier that only has sums can say the same of them. */
 void patrol_line_add(struct patrol_line *total, const struct patrol_line *line);
+
+/* ---- what is missing, wrong or stale (schema/findings.def) ---- */
+enum finding_code {
+#define X(code, kind, zh, next) FINDING_##code,
+#include "../../schema/findings.def"
+#undef X
+    FINDING_COUNT
+};
+struct finding {
+    enum finding_code code;
+    uint32_t unit, since;            /* since when, as far as it is known; 0: not known */
+    int64_t place;                   /* a division's code of up to twelve digits; 0: none */
+    struct lz_bytes no;              /* the entry; empty: it is that there is none */
+    const char *text;                /* what exactly; may be NULL. Lent until the take returns, or while the turn lasts when it says that it keeps it */
+};
+const char *finding_name(enum finding_code code);
+const char *finding_kind(enum finding_code code);
+const char *finding_zh(enum finding_code code);
+const char *finding_next(enum finding_code code);
+/* True: what was found is kept until the turn ends. */
+typedef bool survey_take(void *context, const struct finding *finding);
+/* In the order of the table, then of the entries. kind: only findings on that kind; NULL: all. */
+void survey_check(const struct survey *survey, const char *kind, survey_take *take, void *context);
+
+/* ---- which rules a unit has ---- */
+enum { RULE_USES_MAX = 8 };
+struct rule_line { uint32_t unit; bool has[RULE_USES_MAX]; };        /* by the word of a rule's use */
+/* This unit and its enrolled children, by code. How many words there are is *n_uses; "other" is not among them. */
+size_t survey_rules(const struct survey *survey, struct rule_line *lines, size_t max, size_t *n_uses);
 #endif

@@ -954,6 +954,222 @@ Test(patrol, what_is_found_is_a_problem) {
     node_close(n);
 }
 
+/* ---- what is missing, wrong or stale ---- */
+
+/* How often something is found; *no: of which entry, the last. */
+static size_t found(struct node *n, const char *code, const char *on, const char **no) {
+    size_t times = 0;
+    if (on) GOOD(READ(n, "check", on));
+    else GOOD(READ(n, "check"));
+    for (size_t i = 0; i < rows_of(n, "findings"); i++) {
+        if (strcmp(cell_of(n, "findings", i, "finding"), code) != 0) continue;
+        times++;
+        if (no) *no = cell_of(n, "findings", i, "entry");
+        cr_assert(cell_of(n, "findings", i, "finding_zh")[0] && cell_of(n, "findings", i, "next")[0] && cell_of(n, "findings", i, "unit")[0]);
+    }
+    return times;
+}
+#define FOUND(times, code) cr_assert_eq(found(n, code, NULL, NULL), times, "%s: %zu", code, found(n, code, NULL, NULL))
+
+Test(check, chiefs_who_are_missing) {
+    struct node *n = node_open(CITY, 0);
+    const char *no = "";
+    FOUND(1, "chief_missing");
+    GOOD(PUT(n, "chief", "C1", FIELDS("name=甲", "rank=general_chief", "tier=city", "kind=administrative", "post=市长", "area=A1")));
+    FOUND(0, "chief_missing");
+    FOUND(1, "chief_area_unknown");
+    GOOD(PUT(n, "area", "A1", FIELDS("name=全市", "use=责任区", "chief=C1")));
+    FOUND(0, "chief_area_unknown");
+    GOOD(PUT(n, "area", "A1", FIELDS("name=全市"), "state=ended"));
+    FOUND(1, "chief_area_unknown");
+    GOOD(PUT(n, "area", "A1", FIELDS("place=410802100"), "state=in_force"));
+    FOUND(1, "chief_missing");                                        /* of the township that is known now */
+    GOOD(PUT(n, "chief", "T1", FIELDS("name=乙", "rank=chief", "tier=township", "kind=administrative", "place=410802100", "term_to=2022-04-24")));
+    FOUND(0, "chief_missing");
+    FOUND(0, "chief_vacant");
+    cr_assert_eq(found(n, "chief_vacant", "on=2022-04-25", &no), 1);
+    cr_assert_str_eq(no, "T1");
+    GOOD(PUT(n, "chief", "T2", FIELDS("name=丙", "rank=chief", "tier=township", "kind=administrative", "place=410802101", "term_from=2022-04-20")));
+    cr_assert_eq(found(n, "chief_vacant", "on=2022-04-25", NULL), 1, "of another township");
+    GOOD(PUT(n, "chief", "T2", FIELDS("place=410802100")));
+    cr_assert_eq(found(n, "chief_vacant", "on=2022-04-25", NULL), 0);
+    GOOD(PUT(n, "chief", "C1", FIELDS("name=甲"), "state=ended"));
+    FOUND(1, "chief_vacant");
+    GOOD(PUT(n, "chief", "C2", FIELDS("name=丁", "rank=general_chief", "tier=city", "kind=administrative", "post=书记")));
+    FOUND(1, "chief_vacant");                                         /* another post */
+    GOOD(PUT(n, "chief", "C2", FIELDS("post=市长")));
+    FOUND(0, "chief_vacant");
+    node_close(n);
+}
+
+Test(check, bodies_and_areas_without_a_chief) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(PUT(n, "area", "F1", FIELDS("name=林场", "use=国有林场", "land=3万亩")));
+    FOUND(1, "body_without_chief");
+    FOUND(0, "area_without_chief");
+    GOOD(PUT(n, "chief", "L1", FIELDS("name=甲", "rank=chief", "tier=city", "kind=state_farm", "body=F2")));
+    FOUND(1, "body_without_chief");
+    FOUND(1, "chief_body_unknown");
+    GOOD(PUT(n, "chief", "L1", FIELDS("body=F1")));
+    FOUND(0, "body_without_chief");
+    FOUND(0, "chief_body_unknown");
+    GOOD(PUT(n, "area", "P1", FIELDS("name=常平联系点", "use=联系点")));
+    FOUND(1, "area_without_chief");
+    GOOD(PUT(n, "area", "P1", FIELDS("chief=L1")));
+    FOUND(0, "area_without_chief");
+    GOOD(PUT(n, "chief", "L1", FIELDS("body=F1"), "state=ended"));
+    FOUND(1, "area_without_chief");
+    FOUND(1, "body_without_chief");
+    node_close(n);
+}
+
+Test(check, zones_that_leave_out_or_cover_twice_as_of_the_day) {
+    struct node *n = node_open(CITY, 0);
+    const char *zone = "units=410802、410803 中站区,410804 410811，410821、410822、410823、410825、410871、410882";
+    FOUND(0, "zone_leaves_out");                                      /* it has no zones */
+    GOOD(PUT(n, "area", "Z1", FIELDS("name=一区", "use=督导分区", zone), "from=2022-01-01"));
+    FOUND(1, "zone_leaves_out");
+    GOOD(PUT(n, "area", "Z2", FIELDS("name=二区", "use=督导分区", "units=410883,410882"), "from=2022-03-01"));
+    FOUND(0, "zone_leaves_out");
+    FOUND(1, "zone_twice");
+    cr_assert_eq(found(n, "zone_leaves_out", "on=2022-02-01", NULL), 1, "a change has a date");
+    cr_assert_eq(found(n, "zone_twice", "on=2022-02-01", NULL), 0);
+    GOOD(PUT(n, "area", "Z2", FIELDS("units=410883"), "from=2022-04-01"));
+    FOUND(0, "zone_twice");
+    node_close(n);
+}
+
+Test(check, grids_without_hole_or_overlap) {
+    struct node *n = node_open(CITY, 0);
+    const char *no = "";
+    GOOD(PUT(n, "area", "A1", FIELDS("name=常平乡", "use=责任区", "place=410802100", "land=1000亩")));
+    FOUND(1, "grid_missing");
+    GOOD(PUT(n, "grid", "G1", FIELDS("name=一号", "place=410802100", "land=600亩", "manager=李", "technician=王")));
+    FOUND(0, "grid_missing");
+    FOUND(1, "grid_hole");
+    FOUND(1, "grid_lacks_role");
+    GOOD(PUT(n, "grid", "G2", FIELDS("name=一号", "place=410802100", "land=420亩", "ranger=R1", "manager=李", "technician=王", "officer=赵")));
+    FOUND(0, "grid_hole");
+    FOUND(1, "grid_overlap");
+    FOUND(2, "grid_name_twice");
+    FOUND(1, "grid_ranger_unknown");
+    GOOD(PUT(n, "ranger", "R1", FIELDS("name=张三", "trained_on=2022-04-01")));
+    GOOD(PUT(n, "grid", "G2", FIELDS("name=二号", "land=395亩")));
+    FOUND(0, "grid_overlap");
+    FOUND(0, "grid_hole");                                            /* 995 of 1000: within one per cent */
+    FOUND(0, "grid_name_twice");
+    FOUND(0, "grid_ranger_unknown");
+    GOOD(PUT(n, "grid", "G1", FIELDS("ranger=R1", "officer=赵")));
+    FOUND(0, "grid_lacks_role");
+    GOOD(PUT(n, "grid", "G1", FIELDS("name=一号"), "state=split"));
+    cr_assert_eq(found(n, "grid_no_successor", NULL, &no), 1);
+    cr_assert_str_eq(no, "G1");
+    GOOD(PUT(n, "grid", "G3", FIELDS("name=三号", "place=410802100", "land=300亩", "instead_of=G1")));
+    FOUND(1, "grid_no_successor");
+    GOOD(PUT(n, "grid", "G4", FIELDS("name=四号", "place=410802100", "land=300亩", "instead_of=G0、G1")));
+    FOUND(0, "grid_no_successor");
+    GOOD(PUT(n, "area", "A1", FIELDS("name=常平乡"), "state=ended"));
+    FOUND(1, "grid_unmeasured");
+    GOOD(PUT(n, "ranger", "R1", FIELDS("name=张三"), "state=left"));
+    FOUND(1, "grid_ranger_unknown");
+    node_close(n);
+}
+
+Test(check, files_and_boards) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(PUT(n, "forest_file", "1", FIELDS("name=林", "place=410800", "policy=策", "technique=技", "record=档", "keeper=员", "review_on=2022-04-23")));
+    FOUND(1, "file_incomplete");
+    FOUND(1, "file_review_overdue");
+    GOOD(PUT(n, "forest_file", "1", FIELDS("officer=警", "review_on=2022-04-24")));
+    FOUND(0, "file_incomplete");
+    FOUND(0, "file_review_overdue");
+    GOOD(PUT(n, "chief", "C1", FIELDS("name=甲", "rank=chief", "tier=city", "kind=administrative", "phone=1"), "from=2022-01-01"));
+    GOOD(PUT(n, "board", "B1", FIELDS("place=410800", "tier=city", "position=路口", "chief=C1", "text_version=1", "set_on=2022-01-10"),
+             "from=2022-01-10", "state=set"));
+    FOUND(0, "board_text_stale");
+    GOOD(PUT(n, "chief", "C1", FIELDS("assisting_unit=林业局"), "from=2022-02-01"));
+    FOUND(0, "board_text_stale");                                     /* no board says that */
+    GOOD(PUT(n, "chief", "C1", FIELDS("phone=2"), "from=2022-03-01"));
+    FOUND(1, "board_text_stale");
+    cr_assert_eq(found(n, "board_text_stale", "on=2022-02-20", NULL), 0);
+    GOOD(PUT(n, "board", "B1", FIELDS("checked_on=2022-03-02"), "from=2022-03-02", "state=checked"));
+    FOUND(1, "board_text_stale");                                     /* looked at is not written anew */
+    GOOD(PUT(n, "board", "B1", FIELDS("text_version=2"), "from=2022-03-10"));
+    FOUND(0, "board_text_stale");
+    FOUND(0, "board_check_overdue");
+    cr_assert_eq(found(n, "board_check_overdue", "on=2022-09-01", NULL), 1);
+    GOOD(PUT(n, "board", "B1", FIELDS("text_version=2"), "from=2022-03-20", "state=damaged"));
+    FOUND(1, "board_damaged");
+    GOOD(PUT(n, "board", "B1", FIELDS("text_version=2"), "from=2022-03-21", "state=repaired"));
+    FOUND(0, "board_damaged");
+    GOOD(PUT(n, "chief", "C1", FIELDS("phone=2"), "from=2022-04-01", "state=ended"));
+    FOUND(1, "board_chief_gone");
+    node_close(n);
+}
+
+Test(check, offices_rules_cases_and_rangers) {
+    struct node *n = node_open(CITY, 0);
+    FOUND(6, "rule_missing");
+    GOOD(PUT(n, "rule", "1", FIELDS("title=巡林制度", "use=patrol")));
+    FOUND(6, "rule_missing");                                         /* a draft */
+    GOOD(PUT(n, "rule", "1", FIELDS("title=巡林制度"), "state=in_force"));
+    FOUND(5, "rule_missing");
+    GOOD(READ(n, "matrix", "kind=rule"));
+    cr_assert(cell_of(n, "matrix", 0, "rule_patrol")[0] && !cell_of(n, "matrix", 0, "rule_meeting")[0]);
+    REFUSED(n, LZ_bad_argument, READ(n, "matrix", "kind=grid"));
+    GOOD(PUT(n, "area", "A1", FIELDS("name=常平乡", "use=责任区", "place=410802100")));
+    FOUND(1, "office_missing");
+    GOOD(PUT(n, "office", "1", FIELDS("name=常平乡林长办", "place=410802100", "tier=township", "setting=own")));
+    FOUND(0, "office_missing");
+    FOUND(1, "office_planned");
+    GOOD(PUT(n, "office", "1", FIELDS("staff=2"), "state=set_up"));
+    FOUND(0, "office_planned");
+    FOUND(1, "office_not_merged");
+    GOOD(PUT(n, "office", "1", FIELDS("setting=merged")));
+    FOUND(0, "office_not_merged");
+    GOOD(PUT(n, "referral", "1", FIELDS("title=盗伐", "partner=police", "lead=现场", "referred_on=2022-03-25")));
+    FOUND(0, "referral_overdue");
+    cr_assert_eq(found(n, "referral_overdue", "on=2022-04-25", NULL), 1, "30 days by the setting");
+    GOOD(PUT(n, "referral", "1", FIELDS("answer_due=2022-04-23")));
+    FOUND(1, "referral_overdue");
+    GOOD(PUT(n, "referral", "1", FIELDS("title=盗伐"), "state=received"));
+    GOOD(PUT(n, "referral", "1", FIELDS("title=盗伐"), "state=not_filed"));
+    FOUND(1, "referral_no_reason");
+    GOOD(PUT(n, "referral", "1", FIELDS("result=证据不足")));
+    FOUND(0, "referral_no_reason");
+    GOOD(PUT(n, "referral", "1", FIELDS("answered_on=2022-04-24"), "state=answered"));
+    FOUND(0, "referral_overdue");
+    GOOD(PUT(n, "ranger", "R1", FIELDS("name=张三", "contract_until=2022-04-23", "device=是", "online=是")));
+    FOUND(1, "ranger_contract_over");
+    FOUND(1, "ranger_untrained");
+    FOUND(0, "rangers_offline");
+    GOOD(PUT(n, "ranger", "R2", FIELDS("name=李四", "trained=是", "device=是")));
+    FOUND(1, "rangers_offline");
+    FOUND(1, "ranger_untrained");
+    GOOD(PUT(n, "ranger", "R2", FIELDS("name=李四"), "state=left"));
+    FOUND(0, "rangers_offline");
+    node_close(n);
+}
+
+Test(check, is_narrowed_and_counted) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(PUT(n, "rule", "1", FIELDS("title=巡林制度", "use=patrol"), "state=in_force"));
+    GOOD(READ(n, "check", "kind=rule"));
+    cr_assert_eq(rows_of(n, "findings"), 5);
+    GOOD(READ(n, "check", "kind=rule", "limit=2"));
+    cr_assert_eq(rows_of(n, "findings"), 2);
+    GOOD(READ(n, "check", "kind=grid"));
+    cr_assert_eq(rows_of(n, "findings"), 0);
+    GOOD(READ(n, "check", "unit=410802"));
+    cr_assert_eq(rows_of(n, "findings"), 0);
+    GOOD(READ(n, "check", "count=1"));
+    cr_assert_eq(rows_of(n, "counts"), 2);
+    cr_assert_str_eq(cell_of(n, "counts", 1, "finding"), "rule_missing");
+    cr_assert_str_eq(cell_of(n, "counts", 1, "count"), "5");
+    REFUSED(n, LZ_bad_argument, READ(n, "check", "kind=nothing"));
+    node_close(n);
+}
+
 Test(ctl, duties_keep_what_is_not_given) {
     struct node *n = node_open(CITY, 0);
     GOOD(WRITE(n, "duty set", "no=001", "name=张三", "post=科长", "phone=1", "shift=夜班", "from=2022-01-01"));
