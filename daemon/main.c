@@ -212,8 +212,23 @@ static void take_numbers(struct daemon *d) {
     };
 }
 
+#define NUMBERS_OF(c) .numbers = { { KIND_general_order, (c)->numbers_general_order }, { KIND_supervision_letter, (c)->numbers_supervision_letter }, \
+    { KIND_work_reminder, (c)->numbers_work_reminder }, { KIND_task, (c)->numbers_task }, { KIND_bulletin, (c)->numbers_bulletin } }
+
+static enum lz_err check_numbers(const struct config *c, struct lz_fail *fail) {
+    const struct ctl_options o = { NUMBERS_OF(c) };
+    char text[NUMBER_BYTES_MAX + 1];
+    for (size_t i = 0; i < NUMBERED_KINDS; i++)
+        if (o.numbers[i].pattern[0] && number_of_pattern(o.numbers[i].pattern, 2099, 99999, text).len == 0)
+            return lz_refuse(fail, LZ_bad_config, "[numbers] %s 的“%.90s”不是文号格式；应有 {year} 和 {serial}，如 焦林长督〔{year}〕{serial}号", kind_row(o.numbers[i].kind)->name,
+                             o.numbers[i].pattern);
+    return LZ_ok;
+}
+
 static enum lz_err check_whole(struct daemon *d, struct lz_fail *fail) {
     const struct config *c = &d->config;
+    enum lz_err err = check_numbers(c, fail);
+    if (err != LZ_ok) return err;
     if (!c->node_unit) return lz_refuse(fail, LZ_bad_config, "缺少 [node] unit");
     if (!c->store_path[0]) return lz_refuse(fail, LZ_bad_config, "缺少 [store] path");
     if (!c->control_path[0]) return lz_refuse(fail, LZ_bad_config, "缺少 [control] path");
@@ -295,7 +310,7 @@ static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
     err = wire_open(&d->wire, &d->wire_options, fail);
     if (err == LZ_ok) err = turn_open(&d->turn, o, now, fail);
     if (err != LZ_ok) return err;
-    d->ctl = ctl_create(&(struct ctl_options){ .turn = d->turn, .roster = d->roster, .wire = d->wire, .roster_path = c->keys_children,
+    d->ctl = ctl_create(&(struct ctl_options){ NUMBERS_OF(c), .turn = d->turn, .roster = d->roster, .wire = d->wire, .roster_path = c->keys_children,
                                                .software = o->software, .store_path = c->store_path, .started_wall_ms = now.wall_ms });
     struct drop_options drop = { .turn = d->turn, .in = c->bundle_in, .out = c->bundle_out, .every_ms = c->bundle_every_s * 1000,
                                  .part_bytes = c->bundle_part_mib << 20, .out_bytes = c->bundle_out_mib << 20 };

@@ -47,7 +47,7 @@ void csv_begin(struct csv_out *csv, FILE *out) {
     fputs("\xEF\xBB\xBF", out);
 }
 
-static void put_field(struct csv_out *csv, struct lz_bytes text, bool apostrophe) {
+static void csv_put(struct csv_out *csv, struct lz_bytes text, bool apostrophe) {
     bool quote = false;
     for (size_t i = 0; i < text.len; i++) quote = quote || strchr("\",;\t\r\n", text.data[i]);
     if (text.len > 0 && (text.data[0] == ' ' || text.data[text.len - 1] == ' ')) quote = true;
@@ -62,9 +62,9 @@ static void put_field(struct csv_out *csv, struct lz_bytes text, bool apostrophe
     if (quote) putc('"', csv->out);
 }
 
-void csv_text(struct csv_out *csv, struct lz_bytes text) { put_field(csv, text, csv_is_risky(text)); }
-void csv_value(struct csv_out *csv, struct lz_bytes text) { put_field(csv, text, starts_formula(text) && !looks_like_number(text)); }
-void csv_again(struct csv_out *csv, struct lz_bytes field) { put_field(csv, field, starts_formula(field) && !looks_like_number(field)); }
+void csv_text(struct csv_out *csv, struct lz_bytes text) { csv_put(csv, text, csv_is_risky(text)); }
+void csv_value(struct csv_out *csv, struct lz_bytes text) { csv_put(csv, text, starts_formula(text) && !looks_like_number(text)); }
+void csv_again(struct csv_out *csv, struct lz_bytes field) { csv_put(csv, field, starts_formula(field) && !looks_like_number(field)); }
 void csv_end_row(struct csv_out *csv) {
     fputs("\r\n", csv->out);
     csv->n = 0;

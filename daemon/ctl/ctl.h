@@ -8,7 +8,11 @@
 #include "../turn/turn.h"
 #include "../wire/wire.h"
 
+/* 焦林长督〔{year}〕{serial}号 with its two numbers; empty: it has no place for one of them, or is no number then, or too long. */
+struct lz_bytes number_of_pattern(const char *pattern, uint32_t year, uint32_t serial, char out[NUMBER_BYTES_MAX + 1]);
+enum { NUMBERED_KINDS = 5 };
 struct ctl_options {
+    struct { uint32_t kind; const char *pattern; } numbers[NUMBERED_KINDS];     /* "": not given by itself */
     struct turn *turn;               /* all lent for the life of the ctl */
     struct roster *roster;
     struct wire *wire;               /* NULL in tests that have no sockets */

@@ -142,6 +142,8 @@ void rows_found_on(struct call *c, uint32_t unit, struct lz_bytes patrol);      
 /* verbs_survey.c */
 struct survey;
 enum lz_err take_survey(struct call *c, struct survey *survey);
+/* verbs_form.c */
+void form_cells(struct call *c, const struct record *r);        /* all of an entry, within a row */
 /* verbs_merge.c: LZ_already: the draft of an import says nothing new. columns: the fields that its file speaks of. */
 enum lz_err merge_draft(struct call *c, struct record *draft, uint32_t columns);
 void merge_done(struct call *c, struct lz_bytes request, struct rec_id id);

@@ -179,11 +179,31 @@ static int ask_and_tell(struct client *c, struct ask *ask) {
     return lz_err_exit(answer.code);
 }
 
+/* The rows to a file, the sentence to the person. */
+static int ask_and_save(struct client *c, struct ask *ask) {
+    struct answer answer;
+    struct lz_fail fail = { .lang = c->command.lang };
+    struct out_file file;
+    if (session_ask(&c->session, ask, &answer, &fail)) return refuse_unknown(c, &fail);
+    if (answer.code != LZ_ok) return refuse(c, answer.code, answer.text);
+    if (out_open(c->arena, arg(c, "csv"), &file, &fail)) return refuse_fail(c, &fail);
+    struct printer printer = c->out;
+    printer.out = file.out;
+    print_csv(&printer, &answer);
+    if (out_close(&file, &fail)) return refuse_fail(c, &fail);
+    if (!file.temporary) return EXIT_DONE;
+    char *text = arena_printf(c->arena, told(c, "%.*s；已存为 %s，%zu 行"), (int)answer.text.len, answer.text.len ? (const char *)answer.text.data : "", file.path,
+                              answer.n_rows);
+    if (c->command.json) print_json_answer(stdout, &(struct answer){ .text = lz_bytes_str(text) });
+    else printf("%s\n", text);
+    return EXIT_DONE;
+}
+
 static int run_ask(struct client *c) {
     struct ask ask = ask_of(c);
     const struct kind_row *kind = kind_by_name(arg(c, "kind"));
     if (kind) c->out.form = kind->form;
-    return ask_and_tell(c, &ask);
+    return command_arg(&c->command, "csv") ? ask_and_save(c, &ask) : ask_and_tell(c, &ask);
 }
 
 static bool is_under_way(const struct answer *answer) {

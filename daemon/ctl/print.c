@@ -403,6 +403,45 @@ void print_rows(const struct printer *p, const struct row *rows, size_t n_rows) 
     }
 }
 
+/* Dates, times and codes are what they look like; what people wrote is kept from looking like them. */
+static bool is_made(const struct column *column, struct lz_bytes text) {
+    bool date = text.len == 10 && text.data[4] == '-' && text.data[7] == '-', code = text.len == 6;
+    for (size_t i = 0; i < text.len && code; i++) code = text.data[i] >= '0' && text.data[i] <= '9';
+    return column->right || is_time(text) || date || code;
+}
+
+static void csv_section(const struct printer *p, const struct row *rows, size_t n_rows, size_t first) {
+    struct sheet *sheet = client_alloc(p->arena, sizeof *sheet);
+    struct csv_out csv = { .out = p->out };
+    sheet->rows = client_alloc(p->arena, (n_rows - first) * sizeof *sheet->rows);
+    section_take(sheet, rows, n_rows, first);
+    sheet_measure(p, sheet);
+    for (size_t i = 0; i < sheet->n_columns; i++) sheet->columns[i].filled = !is_bar(sheet->columns[i].name);     /* an empty column stays in its place */
+    sheet_choose(p, sheet);
+    for (size_t i = 0; i < sheet->n_columns; i++) csv_value(&csv, lz_bytes_str(sheet->columns[i].heading));
+    csv_end_row(&csv);
+    for (size_t r = 0; r < sheet->n_rows; r++) {
+        for (size_t i = 0; i < sheet->n_columns; i++) {
+            struct lz_bytes text = row_named(sheet->rows[r], sheet->columns[i].name);
+            if (is_made(&sheet->columns[i], text)) csv_value(&csv, text);
+            else csv_text(&csv, text);
+        }
+        csv_end_row(&csv);
+    }
+}
+
+void print_csv(const struct printer *p, const struct answer *answer) {
+    size_t mark = arena_used(p->arena);
+    struct csv_out csv;
+    csv_begin(&csv, p->out);
+    for (size_t i = 0; i < answer->n_rows; i++) {
+        if (!section_begins(answer->rows, i)) continue;
+        if (i > 0) csv_end_row(&csv);
+        csv_section(p, answer->rows, answer->n_rows, i);
+        arena_rewind(p->arena, mark);
+    }
+}
+
 void print_row_line(const struct printer *p, const struct row *row) {
     size_t mark = arena_used(p->arena);
     struct sheet *sheet = client_alloc(p->arena, sizeof *sheet);

@@ -45,10 +45,9 @@ static void cell_field(struct call *c, const struct form_field *field, const str
 
 enum detail { IN_SHORT, IN_FULL };
 /* In short: what an entry cannot be without, and its quantities. */
-static void entry_row(struct call *c, const char *section, const struct record *r, enum detail detail) {
+static void entry_cells(struct call *c, const struct record *r, enum detail detail) {
     const struct kind_row *kind = kind_row(r->kind);
     const struct form *v = &r->of.form;
-    if (!row_begin(c, section)) return;
     cell_text(c, "_kind", kind->name);
     cell_bytes(c, "no", v->no);
     cell_unit(c, "origin", r->origin);
@@ -65,6 +64,13 @@ static void entry_row(struct call *c, const char *section, const struct record *
         cell_bytes(c, "author", r->author);
         cell_id(c, "version_id", record_id(r));
     }
+}
+
+void form_cells(struct call *c, const struct record *r) { entry_cells(c, r, IN_FULL); }
+
+static void entry_row(struct call *c, const char *section, const struct record *r, enum detail detail) {
+    if (!row_begin(c, section)) return;
+    entry_cells(c, r, detail);
     row_end(c);
 }
 

@@ -46,6 +46,64 @@ static enum lz_err take_links(struct call *c, struct directive *d) {
     return LZ_ok;
 }
 
+/* ---- numbers that are given by themselves ---- */
+
+static bool put_word(char *out, size_t *len, const char *word, size_t n) {
+    if (*len + n > NUMBER_BYTES_MAX) return false;
+    memcpy(out + *len, word, n);
+    *len += n;
+    out[*len] = 0;
+    return true;
+}
+
+struct lz_bytes number_of_pattern(const char *pattern, uint32_t year, uint32_t serial, char out[NUMBER_BYTES_MAX + 1]) {
+    char text[2][16];
+    size_t len = 0;
+    bool fits = true;
+    uint32_t read_year = 0, read_serial = 0;
+    snprintf(text[0], sizeof text[0], "%u", year);
+    snprintf(text[1], sizeof text[1], "%u", serial);
+    for (const char *p = pattern; *p && fits;) {
+        static const char *const places[] = { "{year}", "{serial}" };
+        size_t i = 0;
+        while (i < 2 && strncmp(p, places[i], strlen(places[i])) != 0) i++;
+        fits = i < 2 ? put_word(out, &len, text[i], strlen(text[i])) : put_word(out, &len, p, 1);
+        p += i < 2 ? strlen(places[i]) : 1;
+    }
+    struct lz_bytes number = lz_bytes_of(out, len);
+    bool good = fits && len > 0 && number_parse(number, &read_year, &read_serial) && read_year == year && read_serial == serial;
+    return good ? number : (struct lz_bytes){ 0 };
+}
+
+/* The next one of the year, behind the last that was ever used: a number that was passed over stays free, and the ledger says so. */
+static uint32_t next_serial(struct call *c, uint32_t year) {
+    struct key prefix = key_number(c->unit, year, c->kind->number, 0), last;
+    prefix.len = (uint8_t)(prefix.len - 4);
+    bool any = store_seek_back(c->store, TABLE_number, key_number(c->unit, year, c->kind->number, UINT32_MAX), &last) && key_begins(&last, &prefix, prefix.len);
+    return any ? lz_get32(last.b + prefix.len) + 1 : 1;
+}
+
+static enum lz_err take_number(struct call *c, struct lz_bytes *number) {
+    const char *given = arg_text(c, "number"), *pattern = "";
+    bool asked = given && (strcmp(given, "auto") == 0 || strcmp(given, "自动") == 0);
+    char text[NUMBER_BYTES_MAX + 1];
+    *number = arg_bytes(c, "number");
+    if (given && (strcmp(given, "none") == 0 || strcmp(given, "无") == 0)) *number = (struct lz_bytes){ 0 };
+    if (given && !asked) return LZ_ok;
+    for (size_t i = 0; i < NUMBERED_KINDS; i++)
+        if (ctl_settings(c->ctl)->numbers[i].kind == c->kind->number) pattern = ctl_settings(c->ctl)->numbers[i].pattern;
+    if (!pattern[0] && asked)
+        return lz_refuse(c->fail, LZ_bad_argument, "没有配置%s的文号格式；请在配置 [numbers] %s 中写明，如 焦林长督〔{year}〕{serial}号", said(c, c->kind->zh), c->kind->name);
+    *number = (struct lz_bytes){ 0 };
+    if (!pattern[0]) return LZ_ok;
+    uint32_t year = lz_date_of(c->now.wall_ms) / 10000;
+    *number = number_of_pattern(pattern, year, next_serial(c, year), text);
+    const uint8_t *copy = number->len ? arena_copy(c->arena, number->data, number->len) : NULL;
+    if (!copy) return lz_refuse(c->fail, LZ_too_many, "今年的%s文号已用完，或文号太长；请用 --number 自己编号", said(c, c->kind->zh));
+    number->data = copy;
+    return LZ_ok;
+}
+
 /* Who is named but cannot be reached yet is said at once: nobody waits for a receipt that cannot come. */
 static void say_issued(struct call *c, struct rec_id id) {
     struct record r;
@@ -58,10 +116,11 @@ static void say_issued(struct call *c, struct rec_id id) {
     say(c, "已下发：%s 发给 %zu 个单位%s", text, n, waiting);
 }
 
-static void done_row(struct call *c, struct rec_id id) {
+static void done_row(struct call *c, struct rec_id id, struct lz_bytes number) {
     if (!row_begin(c, "done")) return;
     cell_id(c, "id", id);
     cell_kind(c, id.kind);
+    if (number.len) cell_bytes(c, "number", number);
     row_end(c);
 }
 
@@ -70,11 +129,12 @@ enum lz_err verb_issue(struct call *c) {
     struct record draft = { .kind = c->kind->number };
     struct directive *d = &draft.of.directive;
     struct rec_id id;
-    *d = (struct directive){ .number = arg_bytes(c, "number"), .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .signers = arg_bytes(c, "signers"),
+    *d = (struct directive){ .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .signers = arg_bytes(c, "signers"),
                              .lead = arg_bytes(c, "lead"), .responsible = arg_bytes(c, "responsible"), .measure = arg_bytes(c, "measure"),
                              .plan = arg_bytes(c, "plan"),
                              .answer_wanted = arg_flag(c, "answer") || c->kind->number == KIND_supervision_letter };
-    enum lz_err err = take_targets(c, &draft);
+    enum lz_err err = take_number(c, &d->number);
+    if (err == LZ_ok) err = take_targets(c, &draft);
     if (err == LZ_ok) err = take_lane(c, &draft);
     if (err == LZ_ok) err = take_sensitivity(c, &draft);
     if (err == LZ_ok) err = arg_end_of_day(c, "due", &d->due_ms);
@@ -84,7 +144,7 @@ enum lz_err verb_issue(struct call *c) {
     if (err == LZ_ok) err = submit(c, &draft, 0, &id);
     if (err != LZ_ok) return err;
     answer_add_id(c, id);
-    done_row(c, id);
+    done_row(c, id, d->number);
     say_issued(c, id);
     return LZ_ok;
 }
@@ -205,7 +265,7 @@ static enum lz_err finish(struct call *c, struct record *draft, enum lane lane, 
     if (err != LZ_ok) return err;
     rec_id_print(id, text);
     answer_add_id(c, id);
-    done_row(c, id);
+    done_row(c, id, (struct lz_bytes){ 0 });
     say(c, "%s：%s", said(c, what), text);
     return LZ_ok;
 }

@@ -4,6 +4,7 @@
 #include "../../daemon/ctl/client_args.c"
 #include "../../daemon/ctl/client_help.c"
 #include "../../daemon/ctl/client_import.c"
+#include "../../daemon/ctl/client_csv.c"
 #include <criterion/criterion.h>
 
 enum { ARENA_ROOM = 1 << 30, TEXT_ROOM = 256 * 1024 };
