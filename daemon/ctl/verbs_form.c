@@ -247,10 +247,10 @@ static void say_put(struct call *c, const struct kind_row *kind, const struct fo
     lz_date_print(v->valid_from, day);
     size_t at = form_field_find(kind->form, lz_bytes_str("invalid_because"));
     if (at < kind->form->n_fields && v->given >> at & 1)
-        because = arena_printf(c->arena, "（%s）", kind->form->fields[at].choices[v->of[at].number].zh);
+        because = arena_printf(c->arena, said(c, "（%s）"), said(c, kind->form->fields[at].choices[v->of[at].number].zh));
     at = form_field_find(kind->form, lz_bytes_str("found"));
     if (at < kind->form->n_fields && v->given >> at & 1 && v->of[at].text.len)
-        next = arena_printf(c->arena, "；发现的问题请上报：problem report --patrol %.*s --title …", (int)v->no.len, (const char *)v->no.data);
+        next = arena_printf(c->arena, said(c, "；发现的问题请上报：problem report --patrol %.*s --title …"), (int)v->no.len, (const char *)v->no.data);
     say(c, "已登记%s %.*s，%s%s，自 %s 起：%s%s", said(c, kind->zh), (int)v->no.len, (const char *)v->no.data, said(c, kind->form->states[v->state].zh),
         because ? because : "", day, text, next ? next : "");
 }

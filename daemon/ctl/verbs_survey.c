@@ -27,7 +27,7 @@ static void row_patrols(struct call *c, const struct patrol_line *line) {
     cell_unit(c, "unit", line->unit);
     cell_unit_name(c, "name", line->unit);
     cell_text(c, "tier", tiers[line->tier][0]);
-    cell_text(c, "tier_zh", tiers[line->tier][1]);
+    cell_word(c, "tier_zh", tiers[line->tier][1]);
     cell_i64(c, "chiefs", line->chiefs);
     cell_i64(c, "required", line->required);
     cell_i64(c, "patrolled", line->done);

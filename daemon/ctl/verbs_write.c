@@ -111,7 +111,7 @@ static void say_issued(struct call *c, struct rec_id id) {
     char text[REC_ID_TEXT], waiting[128] = "";
     size_t n = flow_record(c->flow, id, &r) ? flow_recipients(c->flow, &r, &units) : 0, not_yet = 0;
     for (size_t i = 0; i < n; i++) not_yet += units[i] != c->unit && !roster_holding(c->roster, units[i]);
-    if (not_yet) snprintf(waiting, sizeof waiting, "；其中 %zu 个单位尚未登记，登记后自动送达", not_yet);
+    if (not_yet) snprintf(waiting, sizeof waiting, said(c, "；其中 %zu 个单位尚未登记，登记后自动送达"), not_yet);
     rec_id_print(id, text);
     say(c, "已下发：%s 发给 %zu 个单位%s", text, n, waiting);
 }

@@ -80,8 +80,8 @@ static enum lz_err only_a_step(const struct form_kind *form, const struct kind_r
             same = form->fields[i].type == FIELD_TEXT ? lz_bytes_equal(v->of[i].text, was->of[i].text) : v->of[i].number == was->of[i].number;
     }
     if (same) return LZ_ok;
-    return lz_refuse(fail, LZ_not_allowed, "%s提交后不能修改；记错了请作废（put %s %.*s --state voided note=原因），再重新登记", kind->zh, kind->name, (int)v->no.len,
-                     (const char *)v->no.data);
+    return lz_refuse(fail, LZ_not_allowed, "%s提交后不能修改；记错了请作废（put %s %.*s --state voided note=原因），再重新登记", lz_said(fail, kind->zh),
+                     kind->name, (int)v->no.len, (const char *)v->no.data);
 }
 
 enum lz_err form_judge(struct flow *f, struct record *d, struct lz_fail *fail) {
@@ -96,10 +96,10 @@ enum lz_err form_judge(struct flow *f, struct record *d, struct lz_fail *fail) {
     struct form_case entry = { .of = v->of, .given = v->given, .near = near };
     entry.n_near = around(f, d, form, (int)(hours_max(&rules) / 24 + 1), near);
     const char *words = form->judge(&rules, &entry);
-    if (words) return lz_refuse(fail, LZ_bad_date, "%s", words);
+    if (words) return lz_refuse(fail, LZ_bad_date, "%s", lz_said(fail, words));
     if (v->state != 0 && v->state != entry.state)
-        return lz_refuse(fail, LZ_not_allowed, "%s是不是有效由系统按规则判定，不能自己定为“%s”；现在会判为“%s”，请不写 --state", kind_row(d->kind)->zh,
-                         form->states[v->state].zh, form->states[entry.state].zh);
+        return lz_refuse(fail, LZ_not_allowed, "%s是不是有效由系统按规则判定，不能自己定为“%s”；现在会判为“%s”，请不写 --state",
+                         lz_said(fail, kind_row(d->kind)->zh), lz_said(fail, form->states[v->state].zh), lz_said(fail, form->states[entry.state].zh));
     v->state = entry.state;
     v->given = entry.given;
     return LZ_ok;

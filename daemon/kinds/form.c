@@ -153,7 +153,8 @@ static enum lz_err code_parse(const struct form_field *field, struct lz_bytes te
 
 static enum lz_err period_field_parse(const struct form_field *field, struct lz_bytes text, int64_t *value, struct lz_fail *fail) {
     uint32_t period = 0;
-    if (!period_parse(text, &period)) return lz_refuse(fail, LZ_bad_date, "%s“%.*s”不是期别：请写如 2022、2022H1、2022Q2 或 2022-06", field->zh,
+    if (!period_parse(text, &period)) return lz_refuse(fail, LZ_bad_date, "%s“%.*s”不是期别：请写如 2022、2022H1、2022Q2 或 2022-06",
+                                                       lz_said_field(fail, field->zh),
                                                        (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
     *value = period;
     return LZ_ok;
