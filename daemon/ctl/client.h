@@ -220,8 +220,17 @@ struct import_lines {
 enum lz_err import_lines_run(struct session *session, const struct command *command, const struct import_lines *lines, struct import_result *result,
                              struct lz_fail *fail) LZ_MUST_CHECK;
 /* A file of a table into the daemon; the rejects go to --reject. mark: what is told of the batch. */
-enum { SOURCE_BYTES_MAX = 30 };      /* a name, in Chinese ten characters */
-struct import_mark { const char *source; uint32_t rows, newest; size_t ignored; char hash[65]; };
+enum { SOURCE_BYTES_MAX = 27 };      /* a name, in Chinese nine characters */
+struct import_mark {
+    const char *source, *kind, *file, *mapping, *upto;      /* each may be NULL but the first two */
+    uint32_t rows, newest;
+    size_t ignored;
+    char hash[65];
+};
+/* client_batch.c: tells the daemon of a batch that is new in any way; what the last one of that number said. */
+const char *batch_no(struct arena *arena, const char *source, const char *kind);
+bool batch_last(struct session *session, const char *no, const char *field, struct lz_bytes *text);
+enum lz_err batch_put(struct session *session, const struct import_mark *mark, const struct import_result *result, struct lz_fail *fail) LZ_MUST_CHECK;
 enum lz_err table_import(struct session *session, const struct command *command, struct import_result *result, struct import_mark *mark,
                          struct lz_fail *fail) LZ_MUST_CHECK;
 /* LZ_ok: every line is either in or among the rejects. */

@@ -217,6 +217,9 @@ enum lz_err table_import(struct session *session, const struct command *command,
     if (err == LZ_ok) err = table_open(&feed->table, session->arena, (const char *)kind->data, map, mark->source, text, fail);
     if (err != LZ_ok) return err;
     hash_of(file, mark->hash);
+    mark->kind = feed->table.of.kind->name;
+    mark->mapping = map_word(map, "version");
+    mark->file = strrchr((const char *)path->data, '/') ? strrchr((const char *)path->data, '/') + 1 : (const char *)path->data;
     feed->arena = session->arena;
     (void)snprintf(columns, sizeof columns, "%u", feed->table.present);
     struct import_lines lines = { feed_next, feed_draft, feed, columns, command_arg(command, "atomic") != NULL };
@@ -224,6 +227,8 @@ enum lz_err table_import(struct session *session, const struct command *command,
     mark->rows = feed->rows;
     mark->newest = feed->table.newest;
     mark->ignored = feed->table.ignored;
+    bool kept = !lines.atomic || result->n_rejects == 0;
+    if (err == LZ_ok && kept && result->imported + result->unchanged + result->n_rejects > 0) err = batch_put(session, mark, result, fail);
     if (!reject || result->n_rejects == 0) return err;
     struct lz_fail why = { .lang = lz_fail_lang(fail) };
     enum lz_err written = put_rejects(session->arena, (const char *)reject->data, &feed->table, result, err == LZ_ok ? fail : &why);

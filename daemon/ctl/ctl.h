@@ -20,6 +20,7 @@ struct ctl_options {
     const char *software;
     const char *store_path;
     uint64_t started_wall_ms;
+    uint32_t stale_days;             /* of a source of imports; 0: as usual */
 };
 struct ctl;
 struct ctl *ctl_create(const struct ctl_options *options);
