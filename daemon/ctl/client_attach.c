@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEX_BYTES = 2 * FILE_HASH_BYTES + 1, PIECES_AT_ONCE = 4, READ_BYTES = 64 * 1024, BUSY_US = 20 * 1000, BEGIN_BYTES = FILE_HASH_BYTES + 8 };
+enum { HEX_BYTES = 2 * FILE_HASH_BYTES + 1, PIECES_AT_ONCE = 2, READ_BYTES = 64 * 1024, BUSY_US = 20 * 1000, BEGIN_BYTES = FILE_HASH_BYTES + 8 };
 
 struct sending {
     struct session *s;
