@@ -76,12 +76,22 @@ static void places(const struct world *w, const struct told *t, const struct nod
     const struct node *origin = node_of((struct world *)(uintptr_t)w, o);
     *must = *may = o == n->code;
     if (*must) return;
-    if (kind_is_directive(t->id.kind)) {
+    bool down = t->id.kind == KIND_attachment && t->direction == DIRECTION_DOWN;
+    if (kind_is_directive(t->id.kind) || t->id.kind == KIND_attachment_wish || down) {
         *must = concerns_directive(w, t, n, world_below);
         *may = concerns_directive(w, t, n, world_was_below);
     } else if (t->id.kind == KIND_emergency) {
         *must = above;
         *may = was_above;
+    } else if (t->id.kind == KIND_attachment && t->reach == REACH_TOP) {
+        *must = above;
+        *may = was_above;
+    } else if (t->id.kind == KIND_attachment && t->reach == REACH_ISSUER) {
+        *must = above && world_below(w, n->code, t->targets[0]);
+        *may = was_above;
+    } else if (t->id.kind == KIND_attachment) {
+        *must = t->reach == REACH_PARENT && origin->enrolled && origin->up_index == n->index;
+        *may = *must || (t->reach == REACH_PARENT && world_was_parent(w, origin, n));
     } else if (t->id.kind == KIND_progress) {
         *must = above && (world_below(w, n->code, t->subject.origin) || (w->subscribe == KIND_progress));
         *may = was_above;
@@ -246,6 +256,28 @@ static void show_sum(struct world *w, uint16_t kind, struct rec_id subject, size
     }
 }
 
+/* A file of which all pieces are here is known to be whole, and no wish is left open. */
+static void check_files(struct world *w) {
+    for (int k = 0; k < w->n_nodes; k++) {
+        struct node *n = &w->nodes[k];
+        struct key at = { 0 }, open = key_state(FILE_COMING, (struct lz_bytes){ 0 });
+        struct rec_id any = { 0 };
+        struct flow_file file;
+        struct lz_bytes v;
+        char id[REC_ID_TEXT];
+        if (!n->up) continue;
+        arena_reset(w->arena);
+        for (struct flow *f = look(w, n); flow_next_attached(f, any, &at, &file); ) {
+            rec_id_print_short(file.subject, id);
+            if (file.state == FILE_NOTHING || file.held < file.pieces || file.state == FILE_WHOLE) continue;
+            world_fail(w, "UNPROVEN a file of %s is held by %u in all its %u pieces, and is in state %d", id, n->code, file.pieces, (int)file.state);
+        }
+        bool waits = store_seek(n->store, TABLE_wished, &open, &v) && open.b[0] == FILE_COMING;
+        if (waits) world_fail(w, "UNGIVEN a wish is still open at %u", n->code);
+        store_abort(n->store);
+    }
+}
+
 /* Nothing derived differs from the records, and the top's totals are the sum of what every node contributes itself. */
 static void check_sums(struct world *w) {
     for (int k = 0; k < w->n_nodes; k++) {
@@ -333,6 +365,7 @@ void world_check(struct world *w) {
     check_links(w);
     if (!w->failed) check_told(w);
     if (!w->failed) check_delivered(w);
+    if (!w->failed) check_files(w);
     if (!w->failed) check_sums(w);
     if (!w->failed) witness_judge(w);
 }

@@ -1,6 +1,7 @@
 /* clerks: what people submit, and what they were told. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sodium.h>
 #include "plan.h"
 
 static void tell(struct world *w, const struct record *r) {
@@ -10,8 +11,8 @@ static void tell(struct world *w, const struct record *r) {
         LZ_ASSERT(w->told);
     }
     struct told *t = &w->told[w->n_told++];
-    *t = (struct told){ .id = record_id(r), .len = r->envelope.len, .subject = r->subject, .n_targets = r->n_targets, .target_all = r->target_all,
-                        .event = w->event };
+    *t = (struct told){ .id = record_id(r), .len = r->envelope.len, .subject = r->subject, .n_targets = r->n_targets,
+                        .target_all = r->target_all, .direction = r->direction, .reach = r->reach, .event = w->event };
     t->envelope = malloc(t->len);
     t->targets = malloc((t->n_targets + 1) * sizeof *t->targets);
     LZ_ASSERT(t->envelope && t->targets);
@@ -50,7 +51,10 @@ static enum lz_err submit(struct world *w, struct node *n, struct record *draft,
     struct record copy = *draft;                                 /* the arena is reset at the next turn */
     bool wrote = draft->envelope.len != 0;
     uint8_t *bytes = malloc(draft->envelope.len + 1);
-    LZ_ASSERT(bytes);
+    uint32_t *targets = malloc((draft->n_targets + 1) * sizeof *targets);            /* of a file they are in the arena too */
+    LZ_ASSERT(bytes && targets);
+    if (draft->n_targets) memcpy(targets, draft->targets, draft->n_targets * sizeof *targets);
+    copy.targets = targets;
     if (wrote) memcpy(bytes, draft->envelope.data, draft->envelope.len);
     copy.envelope = lz_bytes_of(bytes, draft->envelope.len);
     err = node_finish(w, n) ? LZ_ok : n->up ? LZ_full : LZ_store_io;
@@ -58,6 +62,7 @@ static enum lz_err submit(struct world *w, struct node *n, struct record *draft,
     if (err == LZ_store_io && wrote) { tell(w, &copy); w->told[w->n_told - 1].unsure = true; }
     if (err == LZ_ok && wrote) { tell(w, &copy); world_note(w, "%u submitted kind %u", n->code, draft->kind); }
     free(bytes);
+    free(targets);
     return err == LZ_full ? LZ_store_io : err;
 }
 
@@ -130,6 +135,39 @@ static struct node *concerned(struct world *w, const struct told *t, uint64_t *d
     return n;
 }
 
+/* One of a few small files, in pieces of a size of their own; the same one comes up again, on the same subject and on others. */
+enum { FILES = 6, FILE_PIECE = 64, FILE_BYTES_MAX = 200 };
+static void attach(struct world *w, struct node *n, struct rec_id subject, uint64_t die) {
+    static uint8_t files[FILES][FILE_BYTES_MAX];             /* what a command says outlives it: it may be given again */
+    size_t which = roll(&die, FILES), len = 20 + which * 36;
+    struct record d = { .kind = KIND_attachment, .subject = subject };
+    struct attachment *a = &d.of.attachment;
+    struct rec_id id;
+    enum lz_err err = LZ_ok;
+    for (size_t i = 0; i < len; i++) files[which][i] = (uint8_t)(which * 31 + i);
+    *a = (struct attachment){ .total = len, .piece = FILE_PIECE };
+    crypto_hash_sha256(a->hash, files[which], len);
+    for (a->index = 0; a->index < attachment_pieces(len, FILE_PIECE) && n->up && (err == LZ_ok || err == LZ_already); a->index++) {
+        d.subject = subject;
+        d.targets = NULL;
+        d.n_targets = 0;
+        d.target_all = false;
+        d.envelope = (struct lz_bytes){ 0 };
+        a->name = lz_bytes_str(a->index ? "" : "现场.jpg");
+        a->data = lz_bytes_of(files[which] + (size_t)a->index * FILE_PIECE, attachment_length(len, FILE_PIECE, a->index));
+        err = node_submit(w, n, &d, &id);
+    }
+}
+
+/* Somebody above asks for all that is attached to it, of a unit that may have it. */
+static void wish(struct world *w, struct node *n, const struct told *t, uint64_t die) {
+    uint32_t targets[1] = { t->n_targets && roll(&die, 2) ? t->targets[roll(&die, t->n_targets)] : t->id.origin };
+    struct record d = { .kind = KIND_attachment_wish, .subject = t->id, .targets = targets, .n_targets = 1 };
+    struct rec_id id;
+    while (n->up_index >= 0 && roll(&die, 3)) n = &w->nodes[n->up_index];
+    if (n->code != targets[0] && world_below(w, targets[0], n->code) && n->up) node_submit(w, n, &d, &id);
+}
+
 /* Tries a few of its moves, from a random one on, until one is legal now. */
 static void act(struct world *w, const struct event *e) {
     uint64_t die = e->seed;
@@ -141,6 +179,8 @@ static void act(struct world *w, const struct event *e) {
     bool ruling = kind_is_directive(subject.kind) && subject.origin == n->code;
     size_t first = roll(&die, move_count());
     if (!program_knows(n->program, subject.kind)) return;
+    if (e->seed % 8 == 5) { attach(w, n, subject, e->seed); return; }
+    if (e->seed % 16 == 3) { wish(w, n, t, e->seed); return; }
     for (size_t i = 0, tries = 0; i < move_count() && tries < 5; i++) {
         const struct move_row *row = move_at((first + i) % move_count());
         if (row->machine != kind_row(subject.kind)->machine) continue;

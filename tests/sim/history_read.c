@@ -90,6 +90,7 @@ static uint32_t text_field(uint32_t payload) {
     case 36: return 2;
     case 37: return 1;
     case 39: return 4;
+    case 48: return 6;
     default: return 0;
     }
 }
@@ -129,7 +130,8 @@ static const char *read_head(struct entry *e, const struct field *f) {
     case 17: e->all = f->value != 0; return NULL;
     default: break;
     }
-    if (f->number < 32 || f->number > 39 || f->wire != 2) return "its head has a field that it must not have";
+    bool payload = (f->number >= 32 && f->number <= 39) || f->number == 48 || f->number == 49;
+    if (!payload || f->wire != 2) return "its head has a field that it must not have";
     if (e->payload) return "it has two payloads";
     e->payload = f->number;
     return read_payload(e, f->bytes) ? NULL : "its payload cannot be read";

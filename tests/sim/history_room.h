@@ -17,9 +17,9 @@ size_t set_first(const struct set *s);
 
 /* ---- the kinds, stated a second time (judge.c says why each is so) ---- */
 enum life { LIFE_NONE, LIFE_HANDLING, LIFE_PROBLEM, LIFE_EMERGENCY };
-enum place { PLACE_TARGETS, PLACE_ISSUER, PLACE_PROBLEM, PLACE_ABOVE, PLACE_PARENT, PLACE_SUBJECT };
+enum place { PLACE_TARGETS, PLACE_ISSUER, PLACE_PROBLEM, PLACE_ABOVE, PLACE_PARENT, PLACE_SUBJECT, PLACE_HEAD };
 enum { DELIVER = 1, START = 3, URGE = 10, ASSIGN = 23, ESCALATE = 27 };
-enum { PROGRESS = 5, PROBLEM = 6, EMERGENCY = 8, DUTY = 10, OFFICE = 11, MOVE = 40, ROLLUP = 41 };
+enum { PROGRESS = 5, PROBLEM = 6, EMERGENCY = 8, DUTY = 10, OFFICE = 11, MOVE = 40, ROLLUP = 41, ATTACHMENT = 43, WISH = 44 };
 struct law {
     uint32_t kind;
     const char *name;

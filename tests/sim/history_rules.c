@@ -25,6 +25,10 @@ static const struct law laws[] = {
     /* A form, for all of them: each version stays, with the tier above as well. */
     { OFFICE, "office", LIFE_NONE, PLACE_PARENT, false, 2, 1, 1, 39 },
     { ROLLUP, "rollup", LIFE_NONE, PLACE_PARENT, true, 2, 1, 1, 38 },
+    /* A file goes the way of what it belongs to, which each of its pieces says itself: see way_fits. Nothing waits for it. */
+    { ATTACHMENT, "attachment", LIFE_NONE, PLACE_HEAD, false, 3, 2, 2, 48 },
+    /* Asked of one unit below, through all between. */
+    { WISH, "attachment_wish", LIFE_NONE, PLACE_TARGETS, false, 2, 0, 4, 49 },
     /* A move goes where its subject says: see moves_of. */
     { MOVE, "move", LIFE_NONE, PLACE_SUBJECT, false, 2, 2, 2, 33 },
 };
@@ -67,6 +71,16 @@ static uint32_t subject_lane(const struct history *h, const struct entry *e, uin
     return s != NONE && h->entries[s].bytes ? h->entries[s].lane : otherwise;
 }
 
+/* Down to some units, or up: to one that is named, or as far as a kind goes. */
+static bool way_fits(const struct entry *e) {
+    struct slice targets = e->targets;
+    bool any = target_next(&targets) != 0, more = target_next(&targets) != 0;
+    if (e->lane != 3) return false;
+    if (e->direction == 0) return e->reach == 4 && (any || e->all);
+    if (e->direction != 1 || e->all) return false;
+    return e->reach == 2 ? any && !more : !any && e->reach != 4;
+}
+
 static void judge_head(struct history *h, const struct entry *e, const struct law *law) {
     char name[96];
     size_t where = set_first(&e->at);
@@ -78,7 +92,8 @@ static void judge_head(struct history *h, const struct entry *e, const struct la
     if (e->tier != u->tier) find(h, "HEAD %s at %06u: tier %u, its origin's is %u", entry_name(e, name), at, e->tier, u->tier);
     uint32_t least = e->kind == MOVE ? subject_lane(h, e, law->lane) : law->lane;
     if (e->lane > least) find(h, "HEAD %s at %06u: lane %u is less urgent than %u", entry_name(e, name), at, e->lane, least);
-    if (e->direction != law->direction || e->reach != law->reach || e->payload != law->payload)
+    bool own_way = e->kind == ATTACHMENT && way_fits(e) && e->payload == law->payload;
+    if (!own_way && (e->direction != law->direction || e->reach != law->reach || e->payload != law->payload))
         find(h, "HEAD %s at %06u: direction %u, reach %u, payload %u; its kind has %u, %u, %u", entry_name(e, name), at, e->direction, e->reach, e->payload,
              law->direction, law->reach, law->payload);
     if ((e->key.len != 0) != law->is_register) find(h, "HEAD %s at %06u: a key of %zu bytes", entry_name(e, name), at, e->key.len);
@@ -185,6 +200,7 @@ static const char *differs(const struct history *h, const struct entry *e, const
     if (!same_text(e->text, a->text)) return "text";
     if (!same_text(e->key, a->key)) return "key";
     if (!same_text(e->number, a->number)) return "number";
+    if (e->kind == ATTACHMENT) return NULL;              /* where it goes its subject decides */
     if (e->all != a->all) return "recipients";
     size_t n = 0;
     struct slice targets = e->targets;
@@ -209,6 +225,7 @@ static const char *differs(const struct history *h, const struct entry *e, const
 
 /* What stands without a clerk's request: the daemon's own, of which there are few kinds. */
 static bool may_be_by_itself(const struct entry *e) {
+    if (e->kind == ATTACHMENT) return author_is(e, "linzhangd");              /* an answer to a wish */
     if (author_is(e, "linzhangd")) return e->kind == ROLLUP || (e->kind == MOVE && (e->move == DELIVER || e->move == URGE || e->move == ESCALATE));
     return e->kind == MOVE && e->move == START;          /* the first progress on a signed task starts it */
 }
@@ -347,6 +364,16 @@ static void places_of_move(const struct history *h, struct entry *e) {
     }
 }
 
+static void places_of_file(const struct history *h, struct entry *e, int32_t origin) {
+    struct slice targets = e->targets;
+    if (e->direction == 1 && e->reach == 1) add_parent(h, origin, &e->must, &e->may);
+    if (e->direction == 1 && e->reach == 2) add_path(h, target_next(&targets), e->origin, &e->must, &e->may);
+    if (e->direction == 1 && e->reach == 3) { set_join(&e->must, &h->units[origin].above); set_join(&e->may, &h->units[origin].ever_above); }
+    if (e->direction == 1) return;
+    if (e->all) { set_join(&e->must, &h->units[origin].below); set_join(&e->may, &h->units[origin].ever_below); }
+    for (uint32_t t; (t = target_next(&targets)) != 0; ) add_path(h, e->origin, t, &e->must, &e->may);
+}
+
 static void places_of(const struct history *h, struct entry *e, const struct law *law, int32_t origin) {
     set_add(&e->must, (size_t)origin);
     set_add(&e->may, (size_t)origin);
@@ -361,6 +388,7 @@ static void places_of(const struct history *h, struct entry *e, const struct law
     case PLACE_PARENT: add_parent(h, origin, &e->must, &e->may); break;
     case PLACE_PROBLEM: places_of_problem(h, e, origin); break;
     case PLACE_SUBJECT: places_of_move(h, e); break;
+    case PLACE_HEAD: places_of_file(h, e, origin); break;
     }
     /* One that went to another parent offers it the whole feed that it has for a parent, from the first record on. */
     if (!set_same(&h->units[origin].above, &h->units[origin].ever_above)) set_join(&e->may, &h->units[origin].ever_above);

@@ -94,6 +94,7 @@ struct told {
     size_t n_targets;
     bool target_all, lost, unsure;   /* unsure: its daemon died before it could answer: it may be there */
     uint32_t move, to_unit;
+    uint8_t direction, reach;        /* of a piece of a file: as its head says */
     uint8_t key[REGISTER_KEY_MAX];
     size_t key_len;
     size_t event;                    /* of the plan */
