@@ -205,7 +205,7 @@ static size_t numbers_missing(struct call *c, const struct ledger *l, char *out,
         uint32_t serial = lz_get32(at.b + prefix.len);
         for (; next < serial; next++) {
             size_t used = strlen(out);
-            if (n++ < MISSING_SHOWN) (void)snprintf(out + used, size - used, "%s%u", used ? "、" : "", next);
+            if (n++ < MISSING_SHOWN) (void)snprintf(out + used, size - used, "%s%u", used ? said(c, "、") : "", next);
         }
         next = serial + 1;
     }

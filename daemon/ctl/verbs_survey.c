@@ -6,7 +6,7 @@
 enum lz_err take_survey(struct call *c, struct survey *survey) {
     uint32_t today = lz_date_of(c->now.wall_ms);
     *survey = (struct survey){ .flow = c->flow, .arena = c->arena, .units = c->units, .roster = c->roster, .rules = &turn_settings(c->turn)->settings.rules,
-                               .unit = c->unit, .day = today, .today = today };
+                               .unit = c->unit, .day = today, .today = today, .lang = c->lang };
     return arg_code(c, "unit", &survey->of);
 }
 
@@ -145,7 +145,7 @@ enum lz_err verb_matrix(struct call *c) {
         cell_unit(c, "unit", lines[i].unit);
         cell_unit_name(c, "name", lines[i].unit);
         for (size_t k = 0; k < n_uses; k++)
-            cell_text(c, arena_printf(c->arena, "rule_%s", use->choices[k].name), lines[i].has[k] ? said(c, "有") : "");
+            cell_text(c, arena_printf(c->arena, "rule_%s", use->choices[k].name), lines[i].has[k] ? shown(c, "有") : "");
         row_end(c);
     }
     return LZ_ok;

@@ -40,7 +40,8 @@ static void judge(struct zones *z, int64_t code) {
     struct lz_bytes first = { 0 }, second = z->members[last].zone;
     for (size_t i = 0; i < last; i++) if (z->members[i].code == code) first = z->members[i].zone;
     check_found(z->c, FINDING_zone_twice, NULL, z->unit, code, z->members[last].since,
-                arena_printf(z->c->s->arena, "%.*s、%.*s", (int)first.len, (const char *)first.data, (int)second.len, (const char *)second.data));
+                arena_printf(z->c->s->arena, lz_text(z->c->s->lang, "%.*s、%.*s"), (int)first.len, (const char *)first.data, (int)second.len,
+                             (const char *)second.data));
 }
 
 /* All that lies directly below a unit; which is known of a county by what is registered there. */

@@ -10,8 +10,8 @@ static void file(struct check *c, const struct entry *e) {
     int64_t review = entry_number(e, "review_on");
     for (size_t i = 0; i < LZ_COUNT(five); i++) {
         if (entry_has(e, five[i])) continue;
-        size_t used = strlen(missing);
-        (void)snprintf(missing + used, sizeof missing - used, "%s%s", used ? "、" : "", e->form->fields[form_field_find(e->form, lz_bytes_str(five[i]))].zh);
+        const char *zh = e->form->fields[form_field_find(e->form, lz_bytes_str(five[i]))].zh;
+        lz_list_add(c->s->lang, missing, sizeof missing, lz_heading(c->s->lang, zh), "");
     }
     if (missing[0]) check_found(c, FINDING_file_incomplete, e, e->r.origin, entry_number(e, "place"), e->r.of.form.valid_from, missing);
     if (review && review < c->s->day) check_found(c, FINDING_file_review_overdue, e, e->r.origin, entry_number(e, "place"), (uint32_t)review, NULL);

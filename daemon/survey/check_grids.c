@@ -57,7 +57,8 @@ static void measure(struct grids *g, uint32_t unit, int64_t place) {
     if (n == 0 && has_area(c, unit, place)) { check_found(c, FINDING_grid_missing, NULL, unit, place, 0, NULL); return; }
     if (n > 1 && land == 0) check_found(c, FINDING_grid_unmeasured, NULL, unit, place, 0, NULL);
     if (n == 0 || land == 0) return;
-    (void)snprintf(text, sizeof text, "%lld.%02lld / %lld.%02lld 公顷", (long long)(sum / 10000), (long long)(sum / 100 % 100), (long long)(land / 10000),
+    (void)snprintf(text, sizeof text, lz_text(c->s->lang, "%lld.%02lld / %lld.%02lld 公顷"), (long long)(sum / 10000), (long long)(sum / 100 % 100),
+                   (long long)(land / 10000),
                    (long long)(land / 100 % 100));
     if (sum < land - land / 100) check_found(c, FINDING_grid_hole, NULL, unit, place, 0, text);
     if (sum > land + land / 100) check_found(c, FINDING_grid_overlap, NULL, unit, place, 0, text);
@@ -76,8 +77,8 @@ static void roles_of(struct check *c, const struct entry *e) {
     char missing[96] = "";
     for (size_t i = 0; i < LZ_COUNT(roles); i++) {
         if (entry_has(e, roles[i])) continue;
-        size_t used = strlen(missing);
-        (void)snprintf(missing + used, sizeof missing - used, "%s%s", used ? "、" : "", e->form->fields[form_field_find(e->form, lz_bytes_str(roles[i]))].zh);
+        const char *zh = e->form->fields[form_field_find(e->form, lz_bytes_str(roles[i]))].zh;
+        lz_list_add(c->s->lang, missing, sizeof missing, lz_heading(c->s->lang, zh), "");
     }
     if (missing[0]) check_found(c, FINDING_grid_lacks_role, e, e->r.origin, entry_number(e, "place"), e->r.of.form.valid_from, missing);
     struct entry ranger;

@@ -17,6 +17,7 @@ struct survey {
     uint32_t of;                     /* only what this unit keeps; 0: all */
     uint32_t day;                    /* as of which day */
     uint32_t today;
+    enum lz_lang lang;               /* of the details */
 };
 
 /* ---- entries ---- */

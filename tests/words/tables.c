@@ -73,12 +73,25 @@ static void put_settings(void) {
     for (size_t i = 0; i < LZ_COUNT(settings); i++) heading(settings[i].section, settings[i].key, settings[i].zh);
 }
 
+static void put_findings(void) {
+    static const struct { const char *code, *zh, *next; } findings[] = {
+#define X(code, kind, zh, next) { #code, zh, next },
+#include "../../schema/findings.def"
+#undef X
+    };
+    for (size_t i = 0; i < LZ_COUNT(findings); i++) {
+        word("finding", findings[i].code, findings[i].zh);
+        word("finding: what to do", findings[i].code, findings[i].next);
+    }
+}
+
 int main(void) {
     puts("msgid \"\"\nmsgstr \"Content-Type: text/plain; charset=UTF-8\\n\"\n");
     put_kinds();
     put_machines();
     put_columns();
     put_settings();
+    put_findings();
     for (size_t i = 0; i < verbs_known(); i++) word("help", verb_at(i)->words, verb_at(i)->help);
     return 0;
 }
