@@ -165,6 +165,7 @@ const char *cause_of(struct call *c, enum lz_lang lang, const struct link_view *
 const char *retold(struct call *c, enum lz_lang lang, const char *text);      /* a sentence of ours that was made in Chinese: as well as it goes */
 /* verbs_attach.c */
 void rows_attachments(struct call *c, struct rec_id subject);           /* its files */
+void rows_entry_files(struct call *c, const struct record *version);    /* those of all versions of an entry */
 /* verbs_admin.c */
 enum lz_err roster_write(const char *path, struct lz_bytes text, struct lz_fail *fail);   /* "": nowhere */
 

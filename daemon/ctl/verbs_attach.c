@@ -107,7 +107,7 @@ void rows_attachments(struct call *c, struct rec_id subject) {
 }
 
 /* An entry's files are those of all its versions. */
-static void rows_of_entry(struct call *c, const struct record *r) {
+void rows_entry_files(struct call *c, const struct record *r) {
     struct key at = { 0 };
     struct record version;
     struct lz_bytes no = r->of.form.no;
@@ -125,7 +125,7 @@ enum lz_err verb_attachments(struct call *c) {
     if (err != LZ_ok) return err;
     bool held = !rec_id_none(id) && flow_record(c->flow, id, &r);
     if (held && r.kind == KIND_move) rows_attachments(c, r.subject);
-    else if (held && kind_form(r.kind)) rows_of_entry(c, &r);
+    else if (held && kind_form(r.kind)) rows_entry_files(c, &r);
     else rows_attachments(c, id);
     if (c->seen == 0) say(c, rec_id_none(id) ? "本机没有附件" : "这一件没有附件；别处有的可用 linzhangctl attachment fetch 编号 --from 代码 调取");
     return LZ_ok;

@@ -147,6 +147,7 @@ enum lz_err verb_form_show(struct call *c) {
     if (!flow_entry(c->flow, kind->number, unit, no, filter.day, &r)) return not_found(c, kind, unit, no);
     entry_row(c, "entry", &r, IN_FULL);
     rows_of_entry(c, kind, unit, no);
+    rows_entry_files(c, &r);
     return LZ_ok;
 }
 

@@ -84,7 +84,9 @@ void walk_step(struct turn *t) {
     struct lz_bytes v;
     struct key key = { 0 };
     if (store_get(t->o.store, TABLE_walk, key_u32(0), &v) && v.len <= 6 + REGISTER_KEY_MAX + 1) key = key_bytes(v);
+    size_t before = arena_used(t->arena);
     for (int i = 0; i < WALK_SLICE; i++) {
+        if (arena_used(t->arena) > before + TURN_BYTES_MAX) break;       /* pieces of files are large, and each that enters a feed is written anew */
         if (!flow_has_room(t->flow) || arena_room(t->arena) < (size_t)16 << 20) break;
         if (!store_seek(t->o.store, TABLE_record, &key, &v)) { finish(t); return; }
         flow_reroute(t->flow, key, v);

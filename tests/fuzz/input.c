@@ -120,7 +120,7 @@ static uint32_t take_date(struct input *in) {
 /* ---- records ---- */
 
 static const uint16_t record_kinds[] = { KIND_task, KIND_move, KIND_progress, KIND_problem, KIND_rollup, KIND_general_order, KIND_supervision_letter,
-                                         KIND_work_reminder, KIND_emergency, KIND_duty, KIND_bulletin };
+                                         KIND_work_reminder, KIND_emergency, KIND_duty, KIND_bulletin, KIND_attachment, KIND_attachment_wish };
 
 static void make_directive(struct input *in, const struct pool *pool, struct directive *d, uint64_t wall_ms) {
     d->title = chance(in, 64) ? take_text(in) : lz_bytes_str("任务");
@@ -161,6 +161,36 @@ static void make_rollup(struct input *in, const struct pool *pool, struct record
     r->key = lz_bytes_of(key, 2 + REC_ID_BYTES);
 }
 
+static void make_targets(struct input *in, struct arena *arena, struct record *r);
+
+/* Mostly a piece that fits its file; few files, so that pieces meet; a way that an attachment may go, or not. */
+static void make_attachment(struct input *in, struct arena *arena, const struct pool *pool, struct record *r) {
+    struct attachment *a = &r->of.attachment;
+    static const uint8_t bytes[256];
+    r->subject = take_id(in, pool);
+    a->hash[0] = (uint8_t)pick(in, 3);
+    a->piece = chance(in, 16) ? (uint32_t)take(in, 4) : 8u << pick(in, 4);
+    a->total = chance(in, 16) ? take(in, 8) : 1 + pick(in, 150);
+    a->index = chance(in, 16) ? (uint32_t)take(in, 4) : a->piece ? (uint32_t)pick(in, (size_t)(a->total / a->piece % 64) + 1) : 0;
+    bool fits = a->piece && a->piece <= sizeof bytes && a->index < attachment_pieces(a->total, a->piece) && !chance(in, 16);
+    a->data = fits ? lz_bytes_of(bytes, attachment_length(a->total, a->piece, a->index)) : take_bytes(in, 100);
+    a->name = a->index == 0 ? lz_bytes_str("图.png") : (struct lz_bytes){ 0 };
+    if (chance(in, 16)) a->name = take_text(in);
+    if (chance(in, 16)) a->type = take_text(in);
+    if (chance(in, 32)) a->wish = take_id(in, pool);
+    if (chance(in, 16)) return;
+    static const uint8_t reaches[] = { REACH_PARENT, REACH_TOP, REACH_LOCAL, REACH_ISSUER };
+    size_t way = pick(in, LZ_COUNT(reaches) + 1);
+    r->direction = (uint8_t)(way == LZ_COUNT(reaches) ? DIRECTION_DOWN : DIRECTION_UP);
+    r->reach = (uint8_t)(way == LZ_COUNT(reaches) ? REACH_TARGETS : reaches[way]);
+    if (r->direction == DIRECTION_DOWN) make_targets(in, arena, r);
+    if (r->reach != REACH_ISSUER) return;
+    r->targets = arena_alloc(arena, sizeof *r->targets);
+    LZ_ASSERT(r->targets);
+    r->targets[0] = take_unit(in);
+    r->n_targets = 1;
+}
+
 static void make_payload(struct input *in, struct arena *arena, const struct pool *pool, struct record *r, uint64_t wall_ms) {
     switch ((int)r->kind) {
     case KIND_move: make_move(in, pool, r, wall_ms); break;
@@ -183,6 +213,11 @@ static void make_payload(struct input *in, struct arena *arena, const struct poo
                                       .begins = take_date(in), .state = (uint32_t)pick(in, 4) };
         break;
     case KIND_rollup: make_rollup(in, pool, r, arena); break;
+    case KIND_attachment: make_attachment(in, arena, pool, r); break;
+    case KIND_attachment_wish:
+        if (chance(in, 128)) r->subject = take_id(in, pool);
+        r->of.attachment_wish = (struct attachment_wish){ chance(in, 192), { (uint8_t)pick(in, 3) } };
+        break;
     default: make_directive(in, pool, &r->of.directive, wall_ms); break;
     }
 }
@@ -217,7 +252,7 @@ struct record make_record(struct input *in, struct arena *arena, const struct po
     if (chance(in, 32)) r.author = take_text(in);
     if (chance(in, 32)) { r.request = take_bytes(in, 16); r.request_index = (uint32_t)pick(in, 3); }
     make_payload(in, arena, pool, &r, wall_ms);
-    if (kind_is_directive(r.kind)) make_targets(in, arena, &r);
+    if (kind_is_directive(r.kind) || r.kind == KIND_attachment_wish) make_targets(in, arena, &r);
     if (r.stamp == 0) r.stamp = 1;
     return r;
 }

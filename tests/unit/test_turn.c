@@ -565,12 +565,27 @@ Test(follow, does_not_take_what_the_neighbour_may_not_say) {
         { KIND_task, A, TIER_COUNTY, false, false },        /* our own, from above, outside of a reclaim */
         { KIND_duty, CITY, TIER_CITY, false, false },      /* a register does not come down */
         { KIND_problem, B, TIER_COUNTY, false, true },      /* a neighbour's problem may be given to us */
+        { KIND_attachment, A, TIER_COUNTY, true, true },    /* a file up, or down to us */
+        { KIND_attachment, B, TIER_COUNTY, true, false },
+        { KIND_attachment, CITY, TIER_CITY, false, true },
+        { KIND_attachment, B, TIER_COUNTY, false, false },  /* a neighbour's is not for us, */
+        { KIND_attachment, B, TIER_CITY, false, false },    /* whatever rank it says */
+        { KIND_attachment_wish, CITY, TIER_CITY, false, true },
+        { KIND_attachment_wish, A, TIER_COUNTY, true, false },      /* nobody asks upward */
+        { KIND_attachment_wish, B, TIER_COUNTY, false, false },
     };
     for (size_t i = 0; i < LZ_COUNT(rows); i++) {
+        static uint32_t to_us[] = { A };
         struct node *to = rows[i].from_child ? city : a, *from = rows[i].from_child ? a : city;
         struct feed_id feed = rows[i].from_child ? up : down;
         struct record r = a_record(rows[i].kind, rows[i].origin, rows[i].tier);
         if (rows[i].kind == KIND_duty) { r.key = str("1"); r.of.duty.name = str("王"); }
+        if (rows[i].kind == KIND_attachment) {
+            r.direction = rows[i].from_child ? DIRECTION_UP : DIRECTION_DOWN;
+            r.reach = rows[i].from_child ? REACH_PARENT : REACH_TARGETS;
+            r.of.attachment = (struct attachment){ .total = 1, .piece = 1, .data = str("x"), .name = str("n") };
+        }
+        if (!rows[i].from_child && r.direction == DIRECTION_DOWN && !r.target_all) { r.targets = to_us; r.n_targets = 1; }
         r.stamp += i;
         uint64_t at = cursor_at(to, from->unit, feed), put_aside = entries(to, TABLE_refused);
         feed_bytes(to, from->unit, CHANNEL_SYNC, batch_of(own, from, feed, at, &r));
@@ -582,6 +597,30 @@ Test(follow, does_not_take_what_the_neighbour_may_not_say) {
         cr_assert_eq(cursor_at(to, from->unit, feed), at + 1, "row %zu: one record never blocks a lane", i);
     }
     cr_assert_geq(turn_counters(city->turn)->forbidden, 4);
+    arena_destroy(&own);
+}
+
+/* A file, or a wish for one, that is for a neighbour only does not come to us, whoever of those above says it. */
+Test(follow, takes_no_file_that_is_for_others) {
+    three();
+    struct arena *own = arena_create(1 << 20);
+    struct feed_id down = { A, LANE_ROUTINE };
+    for (int i = 0; i < 4; i++) {
+        uint32_t to[] = { i % 2 ? A : B };
+        struct record r = a_record(i < 2 ? KIND_attachment : KIND_attachment_wish, CITY, TIER_CITY);
+        struct stored stored;
+        r.targets = to;
+        r.n_targets = 1;
+        r.stamp += (uint64_t)i;
+        if (i < 2) {
+            r.direction = DIRECTION_DOWN;
+            r.reach = REACH_TARGETS;
+            r.of.attachment = (struct attachment){ .total = 1, .piece = 1, .data = str("x"), .name = str("n") };
+        }
+        feed_bytes(a, CITY, CHANNEL_SYNC, batch_of(own, city, down, cursor_at(a, CITY, down), &r));
+        cr_assert_eq(store_record_get(a->store, key_of(&r), &stored), i % 2 == 1, "%d", i);
+        store_abort(a->store);
+    }
     arena_destroy(&own);
 }
 
