@@ -15,20 +15,20 @@ static const struct { const char *theirs, *ours; } spellings[] = {
 };
 
 /* U+FF01..U+FF5E are ASCII in the width of a Chinese character, U+3000 is its space. */
-static char narrow_of(const uint8_t *p, size_t len) {
+static uint8_t narrow_of(const uint8_t *p, size_t len) {
     if (len < WIDE_BYTES || p[0] < 0xE3) return 0;
     if (p[0] == 0xE3 && p[1] == 0x80 && p[2] == 0x80) return ' ';
     if (p[0] != 0xEF || (p[1] != 0xBC && p[1] != 0xBD)) return 0;
     unsigned point = 0xF000u + ((p[1] & 0x3Fu) << 6) + (p[2] & 0x3Fu);
-    return point >= 0xFF01 && point <= 0xFF5E ? (char)(point - 0xFF01 + '!') : 0;
+    return point >= 0xFF01 && point <= 0xFF5E ? (uint8_t)(point - 0xFF01u + '!') : 0;
 }
 
 size_t lz_text_narrow(struct lz_bytes text, char *out, size_t out_size) {
     size_t n = 0;
     LZ_ASSERT(out_size > 0);
     for (size_t i = 0; i < text.len && n + 1 < out_size;) {
-        char narrow = narrow_of(text.data + i, text.len - i);
-        out[n++] = narrow ? narrow : (char)text.data[i];
+        uint8_t narrow = narrow_of(text.data + i, text.len - i), byte = narrow ? narrow : text.data[i];
+        memcpy(out + n++, &byte, 1);
         i += narrow ? WIDE_BYTES : 1;
     }
     out[n] = 0;
