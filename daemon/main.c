@@ -202,6 +202,7 @@ static void take_numbers(struct daemon *d) {
     o->tip_ms = (uint32_t)c->feeds_tip_ms;
     o->tip_idle_ms = (uint32_t)(c->feeds_tip_idle_ms > c->feeds_tip_ms ? c->feeds_tip_idle_ms : c->feeds_tip_ms);
     o->hello_ms = 1000;
+    o->exporting = c->export_enabled != 0;
     o->settings = (struct flow_settings){
         .sign_days = (uint32_t)c->deadline_sign_days, .sign_urgent_hours = (uint32_t)c->deadline_sign_urgent_hours,
         .reminder_days = (uint32_t)c->deadline_reminder_days, .letter_days = (uint32_t)c->deadline_letter_days,

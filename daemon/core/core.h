@@ -263,8 +263,8 @@ struct packet {
  * Gives the body, or refuses: wrong magic, version, type or length. */
 enum lz_err packet_open(struct lz_bytes bytes, enum packet_type *type, struct lz_bytes *body, struct lz_fail *fail) LZ_MUST_CHECK;
 
-/* Feeds: up (to the parent), all (to every child), or a child's code. */
-enum { SCOPE_UP = 0, SCOPE_ALL = 1 };
+/* Feeds: up (to the parent), all (to every child), or a child's code; and one that no neighbour reads, for files (export): all that landed. */
+enum { SCOPE_UP = 0, SCOPE_ALL = 1, SCOPE_EXPORT = 2 };
 struct feed_id {
     uint32_t scope;
     uint8_t lane;
@@ -494,9 +494,10 @@ struct route_facts {                 /* what the node knows of the record's subj
     const uint32_t *involved;        /* problem: units below that take part (finder, assignees) */
     size_t n_involved;
     bool subject_all;                /* directive to everybody below */
+    bool exporting;                  /* files follow this store */
 };
 struct route {
-    struct feed_id feeds[CHILDREN_MAX + 3];
+    struct feed_id feeds[CHILDREN_MAX + 4];
     size_t n_feeds;
 };
 /* Decides from the record, the facts and the enrolled children. Feeds only gain: what was entered once stays. */

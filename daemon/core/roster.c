@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { LOWEST_CODE = SCOPE_ALL + 1 };                      /* as a feed's scope, 0 and 1 mean something else */
+enum { LOWEST_CODE = SCOPE_EXPORT + 1 };                   /* as a feed's scope, those below mean something else */
 enum { FIELDS = 3, CODE_DIGITS_MAX = 10 };
 
 struct roster *roster_create(void) {

@@ -82,10 +82,7 @@ static void route_move(const struct record *r, const struct route_facts *facts, 
     }
 }
 
-void route_record(const struct record *r, const struct route_facts *facts, const struct roster *roster, struct route *route) {
-    LZ_ASSERT(r->lane < LANE_COUNT && facts->unit != 0);
-    LZ_ASSERT(facts->subject_lane < LANE_COUNT);
-    route->n_feeds = 0;
+static void to_neighbours(const struct record *r, const struct route_facts *facts, const struct roster *roster, struct route *route) {
     if (r->reach == REACH_LOCAL) return;
     if (r->kind == KIND_move) { route_move(r, facts, roster, route); return; }
     switch ((enum direction)r->direction) {
@@ -97,4 +94,12 @@ void route_record(const struct record *r, const struct route_facts *facts, const
         break;
     case DIRECTION_ALONG: case DIRECTION_COUNT: break;
     }
+}
+
+void route_record(const struct record *r, const struct route_facts *facts, const struct roster *roster, struct route *route) {
+    LZ_ASSERT(r->lane < LANE_COUNT && facts->unit != 0);
+    LZ_ASSERT(facts->subject_lane < LANE_COUNT);
+    route->n_feeds = 0;
+    to_neighbours(r, facts, roster, route);
+    if (facts->exporting) enter(route, SCOPE_EXPORT, LANE_BULK);
 }

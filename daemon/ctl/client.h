@@ -166,6 +166,7 @@ struct csv_table {
     struct { int16_t field; const char *measure; } columns[CSV_FIELDS_MAX];
     uint32_t present;                /* fields that have a column or a constant: an empty cell there clears */
     size_t ignored, constants;
+    bool foreign;                    /* ids are of the store that wrote it: a key, unless that is this one */
     uint32_t newest;                 /* the newest day in the data, yyyymmdd */
     void *repeats;                   /* rows without a key, met before */
 };
@@ -181,6 +182,9 @@ struct out_file { FILE *out; const char *path, *temporary; };        /* "-": std
 enum lz_err out_open(struct arena *arena, const char *path, struct out_file *file, struct lz_fail *fail) LZ_MUST_CHECK;
 enum lz_err out_close(struct out_file *file, struct lz_fail *fail) LZ_MUST_CHECK;    /* on disk, under its name */
 void out_drop(struct out_file *file);
+/* A row that the daemon gave of a record, as a row of its kind's table. */
+void table_record(struct arena *arena, struct csv_out *csv, const struct table_kind *of, const struct row *row, bool zh);
+enum { TABLE_FILE_BYTES_MAX = 256 * 1024 * 1024 };
 /* All entries or events of a kind as a table. *n: how many. */
 enum lz_err table_export(struct session *session, const struct command *command, uint32_t *n, struct lz_fail *fail) LZ_MUST_CHECK;
 /* ---- attached files (client_attach.c) ---- */
@@ -233,6 +237,14 @@ bool batch_last(struct session *session, const char *no, const char *field, stru
 enum lz_err batch_put(struct session *session, const struct import_mark *mark, const struct import_result *result, struct lz_fail *fail) LZ_MUST_CHECK;
 enum lz_err table_import(struct session *session, const struct command *command, struct import_result *result, struct import_mark *mark,
                          struct lz_fail *fail) LZ_MUST_CHECK;
+/* A table that is in hand, without its batch; mark: source and file are given. */
+enum lz_err table_apply(struct session *session, const struct command *command, const char *kind, struct lz_bytes file, struct import_result *result,
+                        struct import_mark *mark, struct lz_fail *fail) LZ_MUST_CHECK;
+/* client_follow.c: `export DIR --since`, `import --manifest DIR`. said: a sentence more. */
+/* again: go on where the last run ended, whatever --since says. */
+enum lz_err follow_export(struct session *session, const struct command *command, bool again, uint32_t *n, struct lz_fail *fail) LZ_MUST_CHECK;
+enum lz_err follow_import(struct session *session, const struct command *command, struct import_result *result, const char **said,
+                          struct lz_fail *fail) LZ_MUST_CHECK;
 /* LZ_ok: every line is either in or among the rejects. */
 enum lz_err import_run(struct session *session, const struct command *command, struct import_result *result, struct lz_fail *fail) LZ_MUST_CHECK;
 

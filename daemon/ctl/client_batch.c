@@ -41,7 +41,8 @@ enum lz_err batch_put(struct session *session, const struct import_mark *mark, c
     struct lz_bytes last, draft;
     struct answer answer;
     uint8_t request[REQUEST_BYTES];
-    if (result->imported == 0 && batch_last(session, no, "hash", &last) && lz_bytes_equal(last, lz_bytes_str(mark->hash))) return LZ_ok;
+    bool same = !mark->upto && result->imported == 0 && batch_last(session, no, "hash", &last) && lz_bytes_equal(last, lz_bytes_str(mark->hash));
+    if (same) return LZ_ok;
     v->of = client_alloc(session->arena, kind->form->n_fields * sizeof *v->of);
     v->no = lz_bytes_str(no);
     set_text(kind->form, v, "source", mark->source);

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const size_t TABLE_BYTES_MAX = 256U << 20;
-
 /* ---- files ---- */
 
 enum lz_err out_open(struct arena *arena, const char *path, struct out_file *file, struct lz_fail *fail) {
@@ -60,7 +58,9 @@ static struct lz_bytes marked_cell(struct arena *arena, const struct row *row, c
 
 static void put_value(struct arena *arena, struct csv_out *csv, const struct form_field *field, const struct row *row, bool form, bool zh) {
     size_t mark = arena_used(arena);
-    struct lz_bytes kept = form ? row_cell(row, field->name) : marked_cell(arena, row, '=', field->name), read = kept;
+    struct lz_bytes kept = form ? row_cell(row, field->name) : marked_cell(arena, row, '=', field->name), read;
+    if (!form && kept.len == 0) kept = marked_cell(arena, row, '#', field->name);
+    read = kept;
     const char *zh_name = arena_printf(arena, "%s_zh", field->name);
     if (form && field->type == FIELD_CHOICE && zh && zh_name) read = row_cell(row, zh_name);
     else if (!form && field->type != FIELD_UNIT && (field->type != FIELD_CHOICE || zh)) read = marked_cell(arena, row, '~', field->name);
@@ -81,6 +81,17 @@ static void put_entry(struct arena *arena, struct csv_out *csv, const struct tab
     if (form) csv_value(csv, row_cell(row, zh ? "state_zh" : "state"));
     if (form) csv_value(csv, row_cell(row, "valid_from"));
     csv_value(csv, row_cell(row, form ? "time" : "written"));
+    csv_end_row(csv);
+}
+
+void table_record(struct arena *arena, struct csv_out *csv, const struct table_kind *of, const struct row *row, bool zh) {
+    bool form = of->kind->form != NULL;
+    csv_text(csv, form ? marked_cell(arena, row, '=', "no") : row_cell(row, "id"));
+    csv_value(csv, row_cell(row, "origin"));
+    for (size_t i = 0; i < of->n_fields; i++) put_value(arena, csv, &of->fields[i], row, false, zh);
+    if (form) csv_value(csv, marked_cell(arena, row, zh ? '~' : '=', "state"));
+    if (form) csv_value(csv, marked_cell(arena, row, '~', "valid_from"));
+    csv_value(csv, row_cell(row, "written"));
     csv_end_row(csv);
 }
 
@@ -107,7 +118,7 @@ static enum lz_err ask_rows(struct session *session, const struct command *comma
 }
 
 enum lz_err table_export(struct session *session, const struct command *command, uint32_t *n, struct lz_fail *fail) {
-    const struct lz_bytes *kind = command_arg(command, "kind"), *path = command_arg(command, "file");
+    const struct lz_bytes *kind = command_arg(command, "what"), *path = command_arg(command, "file");
     struct table_kind of;
     struct answer answer;
     struct out_file file;
@@ -200,19 +211,58 @@ static enum lz_err source_of(const struct command *command, const struct map *ma
     return len > 0 && len <= SOURCE_BYTES_MAX ? LZ_ok : lz_refuse(fail, LZ_too_large, "来源名称应有 1 到 %d 字节", SOURCE_BYTES_MAX);
 }
 
+static enum lz_err apply(struct session *session, const struct command *command, struct feed *feed, struct import_result *result, struct import_mark *mark,
+                         struct lz_fail *fail) {
+    char columns[16];
+    feed->arena = session->arena;
+    (void)snprintf(columns, sizeof columns, "%u", feed->table.present);
+    struct import_lines lines = { feed_next, feed_draft, feed, columns, command_arg(command, "atomic") != NULL };
+    enum lz_err err = import_lines_run(session, command, &lines, result, fail);
+    mark->rows = feed->rows;
+    mark->newest = feed->table.newest;
+    mark->ignored = feed->table.ignored;
+    return err;
+}
+
+static enum lz_err tell_rejects(struct session *session, const char *path, const struct feed *feed, const struct import_result *result, enum lz_err err,
+                                struct lz_fail *fail) {
+    struct lz_fail why = { .lang = lz_fail_lang(fail) };
+    if (result->n_rejects == 0) return err;
+    enum lz_err written = put_rejects(session->arena, path, &feed->table, result, err == LZ_ok ? fail : &why);
+    return err == LZ_ok ? written : err;
+}
+
+enum lz_err table_apply(struct session *session, const struct command *command, const char *kind, struct lz_bytes file, struct import_result *result,
+                        struct import_mark *mark, struct lz_fail *fail) {
+    const struct lz_bytes *map_path = command_arg(command, "map"), *reject = command_arg(command, "reject");
+    struct feed *feed = client_alloc(session->arena, sizeof *feed);
+    struct map *map = NULL;
+    struct lz_bytes text;
+    *result = (struct import_result){ 0 };
+    enum lz_err err = map_path ? map_read(session->arena, (const char *)map_path->data, &map, fail) : LZ_ok;
+    if (err == LZ_ok) err = csv_decode(session->arena, file, &text, fail);
+    if (err == LZ_ok) err = table_open(&feed->table, session->arena, kind, map, mark->source, text, fail);
+    if (err != LZ_ok) return err;
+    struct command own = *command;                   /* each table's asks are its own: what is there already is known by what it says */
+    lz_random(own.request, sizeof own.request);
+    feed->table.foreign = true;
+    err = apply(session, &own, feed, result, mark, fail);
+    const char *path = reject ? arena_printf(session->arena, "%s.%s-%s.csv", (const char *)reject->data, mark->file, kind) : NULL;
+    return path ? tell_rejects(session, path, feed, result, err, fail) : err;
+}
+
 enum lz_err table_import(struct session *session, const struct command *command, struct import_result *result, struct import_mark *mark, struct lz_fail *fail) {
-    const struct lz_bytes *kind = command_arg(command, "kind"), *path = command_arg(command, "file"), *map_path = command_arg(command, "map");
+    const struct lz_bytes *kind = command_arg(command, "what"), *path = command_arg(command, "file"), *map_path = command_arg(command, "map");
     const struct lz_bytes *reject = command_arg(command, "reject");
     struct feed *feed = client_alloc(session->arena, sizeof *feed);
     struct map *map = NULL;
     struct lz_bytes file, text;
-    char columns[16];
     *result = (struct import_result){ 0 };
     *mark = (struct import_mark){ 0 };
     if (!kind || !path) return lz_refuse(fail, LZ_usage, "请写明种类和文件：linzhangctl import grid 网格.csv");
     enum lz_err err = map_path ? map_read(session->arena, (const char *)map_path->data, &map, fail) : LZ_ok;
     if (err == LZ_ok) err = source_of(command, map, &mark->source, fail);
-    if (err == LZ_ok) err = file_read(session->arena, (const char *)path->data, TABLE_BYTES_MAX, &file, fail);
+    if (err == LZ_ok) err = file_read(session->arena, (const char *)path->data, TABLE_FILE_BYTES_MAX, &file, fail);
     if (err == LZ_ok) err = csv_decode(session->arena, file, &text, fail);
     if (err == LZ_ok) err = table_open(&feed->table, session->arena, (const char *)kind->data, map, mark->source, text, fail);
     if (err != LZ_ok) return err;
@@ -220,17 +270,8 @@ enum lz_err table_import(struct session *session, const struct command *command,
     mark->kind = feed->table.of.kind->name;
     mark->mapping = map_word(map, "version");
     mark->file = strrchr((const char *)path->data, '/') ? strrchr((const char *)path->data, '/') + 1 : (const char *)path->data;
-    feed->arena = session->arena;
-    (void)snprintf(columns, sizeof columns, "%u", feed->table.present);
-    struct import_lines lines = { feed_next, feed_draft, feed, columns, command_arg(command, "atomic") != NULL };
-    err = import_lines_run(session, command, &lines, result, fail);
-    mark->rows = feed->rows;
-    mark->newest = feed->table.newest;
-    mark->ignored = feed->table.ignored;
-    bool kept = !lines.atomic || result->n_rejects == 0;
+    err = apply(session, command, feed, result, mark, fail);
+    bool kept = !command_arg(command, "atomic") || result->n_rejects == 0;
     if (err == LZ_ok && kept && result->imported + result->unchanged + result->n_rejects > 0) err = batch_put(session, mark, result, fail);
-    if (!reject || result->n_rejects == 0) return err;
-    struct lz_fail why = { .lang = lz_fail_lang(fail) };
-    enum lz_err written = put_rejects(session->arena, (const char *)reject->data, &feed->table, result, err == LZ_ok ? fail : &why);
-    return err == LZ_ok ? written : err;
+    return reject ? tell_rejects(session, (const char *)reject->data, feed, result, err, fail) : err;
 }

@@ -441,7 +441,7 @@ static enum lz_err event_key(struct csv_table *t, struct arena *arena, const str
         draft->origin = id.origin;
         draft->stamp = id.stamp;
         draft->epoch = id.epoch;
-        return LZ_ok;
+        if (!t->foreign) return LZ_ok;
     }
     uint64_t content = content_hash(t, said);
     uint8_t *request = client_alloc(arena, 16);

@@ -340,11 +340,26 @@ static int tell_import(struct client *c, const struct import_result *result) {
 
 static bool begun(const struct import_result *r) { return r->imported > 0 || r->unchanged > 0 || r->n_rejects > 0 || r->unknown > 0; }
 
+static int run_manifest_import(struct client *c) {
+    struct import_result result;
+    struct lz_fail fail = { .lang = c->command.lang };
+    const char *said = "";
+    enum lz_err err = follow_import(&c->session, &c->command, &result, &said, &fail);
+    if (err != LZ_ok) return refuse_fail(c, &fail);
+    char *text = arena_printf(c->arena, told(c, "导入 %u 条，未变 %u 条，拒绝 %zu 条"), result.imported, result.unchanged, result.n_rejects);
+    struct answer answer = { .text = lz_bytes_str(arena_printf(c->arena, told(c, "%s；%s"), text, said)) };
+    if (c->command.json) print_json_import(stdout, LZ_ok, answer.text, &result);
+    else printf("%.*s\n", (int)answer.text.len, (const char *)answer.text.data);
+    if (!command_arg(&c->command, "reject") && !c->command.json) print_rejects(stderr, c->command.lang, &result, false);
+    return result.n_rejects == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
 /* A table of a spreadsheet: its rejects go to a table, or are told. */
 static int run_table_import(struct client *c) {
     struct import_result result;
     struct import_mark mark;
     struct lz_fail fail = { .lang = c->command.lang };
+    if (command_arg(&c->command, "manifest")) return run_manifest_import(c);
     enum lz_err err = table_import(&c->session, &c->command, &result, &mark, &fail);
     if (!command_arg(&c->command, "reject") && !c->command.json) print_rejects(stderr, c->command.lang, &result, false);
     if (mark.ignored > 0 && !c->command.json) fprintf(stderr, told(c, "有 %zu 列不在映射文件中，没有导入\n"), mark.ignored);
@@ -353,13 +368,26 @@ static int run_table_import(struct client *c) {
 }
 
 static int run_table_export(struct client *c) {
-    uint32_t n = 0;
+    uint32_t n = 0, every = 0;
     struct lz_fail fail = { .lang = c->command.lang };
-    enum lz_err err = table_export(&c->session, &c->command, &n, &fail);
-    if (err != LZ_ok) return refuse_fail(c, &fail);
-    struct answer answer = { .text = lz_bytes_str(arena_printf(c->arena, told(c, "导出 %u 条到 %s"), n, arg(c, "file"))) };
+    bool follows = command_arg(&c->command, "since") != NULL;
+    if (command_arg(&c->command, "watch") && (!follows || !lz_u32_parse(arg(c, "watch"), &every) || every == 0))
+        return refuse(c, LZ_usage, lz_bytes_str(told(c, "--watch 要一个秒数，并与 --since 同用")));
+    bool again = false;
+    size_t mark = arena_used(c->arena);
+    for (; !ferror(stdout); again = true) {
+        enum lz_err err = follows ? follow_export(&c->session, &c->command, again, &n, &fail) : table_export(&c->session, &c->command, &n, &fail);
+        if (err != LZ_ok) return refuse_fail(c, &fail);
+        if (every == 0) break;
+        if (n > 0) printf(told(c, "导出 %u 条\n"), n);
+        fflush(stdout);
+        arena_rewind(c->arena, mark);
+        sleep(every);
+    }
+    const char *path = follows ? arg(c, "what") : arg(c, "file");
+    struct answer answer = { .text = lz_bytes_str(arena_printf(c->arena, told(c, "导出 %u 条到 %s"), n, path)) };
     if (c->command.json) print_json_answer(stdout, &answer);
-    else if (strcmp(arg(c, "file"), "-") != 0) printf("%.*s\n", (int)answer.text.len, (const char *)answer.text.data);
+    else if (strcmp(path, "-") != 0) printf("%.*s\n", (int)answer.text.len, (const char *)answer.text.data);
     return EXIT_DONE;
 }
 

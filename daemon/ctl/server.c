@@ -290,7 +290,8 @@ static bool is_atomic(struct call *c) { return c->verb->run == verb_drafts && ar
 /* These want the store as the last commit left it: an atomic ask undoes what it did by giving up its turn, so nobody else's
  * work may be in it; and what a turn has half done is no difference for verify to find. */
 static bool is_alone(struct call *c) {
-    return is_atomic(c) || c->verb->run == verb_verify || c->verb->run == verb_repair || c->verb->run == verb_repair_give_up;
+    bool follows = c->verb->run == verb_export_read && arg_text(c, "since");        /* a tip of this turn is not on disk yet */
+    return is_atomic(c) || follows || c->verb->run == verb_verify || c->verb->run == verb_repair || c->verb->run == verb_repair_give_up;
 }
 
 static void run(struct call *c) {

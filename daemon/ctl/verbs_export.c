@@ -1,5 +1,5 @@
-/* verbs_export: records as rows for files: every field by its name, as the number that is kept (=NAME) and, where that is something else, as
- * people read it (~NAME). The client makes JSON or CSV of them. */
+/* verbs_export: records as rows for files: every field by its name, as the text (=NAME) or the number (#NAME) that is kept and, where that is
+ * something else, as people read it (~NAME). The client makes JSON or CSV of them. */
 #include <stdio.h>
 #include "ctl_room.h"
 
@@ -13,7 +13,7 @@ static void value(struct call *c, const char *name, struct lz_bytes text) {
 }
 
 static void number(struct call *c, const char *name, int64_t n) {
-    const char *marked = arena_printf(c->arena, "=%s", name);
+    const char *marked = arena_printf(c->arena, "#%s", name);
     if (marked) cell_i64(c, marked, n);
 }
 
@@ -258,12 +258,90 @@ static enum lz_err read_kind(struct call *c, uint16_t kind, uint32_t only) {
     return LZ_ok;
 }
 
+/* ---- all that landed, in the order in which it entered this store ---- */
+
+/* Where a follower stands: the entry it has taken whole, how many records of the next one, and what the store had given out by then. */
+struct spot { struct cursor at; uint32_t taken; };
+
+static bool place_parse(const char *text, struct spot *place) {
+    unsigned long long position, seen;
+    unsigned taken;
+    int end = 0;
+    char hex[33];
+    *place = (struct spot){ .taken = 0 };
+    if (strcmp(text, "0") == 0) return true;
+    if (sscanf(text, "%32[0-9a-f]-%llx-%x-%llx%n", hex, &position, &taken, &seen, &end) != 4 || text[end] || position > seen) return false;
+    if (!lz_hex_parse(hex, place->at.epoch.b, sizeof place->at.epoch.b)) return false;
+    place->at.position = position;
+    place->at.seen = seen;
+    place->taken = taken;
+    return true;
+}
+
+static struct lz_bytes place_print(struct call *c, const struct spot *place) {
+    struct epoch now = store_epoch(c->store);
+    char hex[33];
+    lz_hex(now.b, sizeof now.b, hex);
+    const char *text = arena_printf(c->arena, "%s-%llx-%x-%llx", hex, (unsigned long long)place->at.position, place->taken,
+                                    (unsigned long long)store_position(c->store));
+    return text ? lz_bytes_str(text) : (struct lz_bytes){ 0 };
+}
+
+/* A store that was restored or made anew since is said to be so: what follows would not join on. */
+static enum lz_err judge_place(struct call *c, const struct spot *place) {
+    struct lineage_entry *lineage = arena_alloc_raw(c->arena, LINEAGE_SHOWN_MAX * sizeof *lineage);
+    bool cut = false;
+    if (!lineage) return lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请稍后再试");
+    size_t n = store_lineage(c->store, lineage, LINEAGE_SHOWN_MAX, &cut);
+    enum verdict verdict = peer_judge(&place->at, lineage, n, true);
+    if (verdict == VERDICT_FRESH || verdict == VERDICT_GOOD) return LZ_ok;
+    return lz_refuse(c->fail, LZ_conflict, "存储在这个游标之后被还原或重建过，接不上：请用 --since 0 写到新的目录，对方系统也从头读起");
+}
+
+/* Rows of one entry from place->taken on; false: the answer is full, and place says how far. */
+static bool entry_rows(struct call *c, struct spot *place, const struct lz_bytes *envelopes, size_t n) {
+    for (; place->taken < n; place->taken++) {
+        struct record r;
+        enum { ENOUGH = ANSWER_BYTES_MAX - 2 * RECORD_BYTES_MAX };
+        if (c->n_rows == ROWS_PER_ANSWER_MAX || (c->n_rows > 0 && (c->bytes > ENOUGH || !call_may_go_on(c)))) return false;
+        enum lz_err err = record_decode(c->arena, envelopes[place->taken], &r, NULL);
+        if (err != LZ_ok && err != LZ_unknown_kind) continue;
+        if (!record_row(c, &r)) return false;
+    }
+    return true;
+}
+
+static enum lz_err read_since(struct call *c, const char *since) {
+    const struct feed_id feed = { SCOPE_EXPORT, LANE_BULK };
+    struct spot place;
+    if (!turn_settings(c->turn)->exporting)
+        return lz_refuse(c->fail, LZ_not_allowed, "本守护进程没有为导出保存次序：请在配置中写 [export] enabled = 1 后重启，已有的记录会自动补入");
+    if (!place_parse(since, &place)) return lz_refuse(c->fail, LZ_bad_argument, "游标“%.60s”不对：应是上一次给出的那一个，或 0（从头）", since);
+    enum lz_err err = judge_place(c, &place);
+    if (err != LZ_ok) return err;
+    bool more = true;
+    while (more) {
+        struct lz_bytes *envelopes = NULL;
+        uint64_t to = 0;
+        size_t n = store_feed_read(c->store, c->arena, feed, place.at.position, 1, &envelopes, &to);
+        if (n > 0 && !entry_rows(c, &place, envelopes, n)) break;
+        more = to > place.at.position && n > 0 && call_may_go_on(c);
+        place.at.position = to;
+        place.taken = 0;
+    }
+    c->cut = false;                                      /* the cursor says where to go on, in words of its own */
+    c->answer.data = place_print(c, &place);
+    say(c, "%06u", c->unit);
+    return LZ_ok;
+}
+
 enum lz_err verb_export_read(struct call *c) {
     const struct kind_row *kind = NULL;
     uint32_t only = 0;
     enum lz_err err = arg_kind(c, "kind", &kind);
     if (err == LZ_ok) err = arg_code(c, "unit", &only);
     if (err != LZ_ok) return err;
+    if (arg_text(c, "since")) return read_since(c, arg_text(c, "since"));
     if (!kind) return lz_refuse(c->fail, LZ_usage, "缺少 --kind");
     return read_kind(c, kind->number, only);
 }

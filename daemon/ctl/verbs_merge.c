@@ -53,7 +53,7 @@ static enum lz_err merge_event(struct call *c, const struct record *draft) {
         struct rec_id known = record_id(draft);
         if (store_has(c->store, TABLE_record, key_id(known))) return lz_refuse(c->fail, LZ_already, "没有变化");
         rec_id_print(known, id);
-        return lz_refuse(c->fail, LZ_not_found, "本单位没有 %s；若是另一系统的新记录，请去掉这一列或用映射文件改为对方的编号", id);
+        if (draft->request.len != 16) return lz_refuse(c->fail, LZ_not_found, "本单位没有 %s；若是另一系统的新记录，请去掉这一列或用映射文件改为对方的编号", id);
     }
     if (draft->request.len != 16) return LZ_ok;
     wanted = at = key_ask(draft->request, 0);

@@ -91,6 +91,7 @@ struct flow_options {
     uint32_t unit, parent;           /* parent 0: the top */
     uint8_t tier;
     uint8_t seal_key[SEAL_KEY_BYTES];
+    bool exporting;                  /* every record that lands enters the feed for files too */
     struct flow_settings settings;
 };
 struct flow;

@@ -77,6 +77,7 @@ static void facts_of(struct flow *f, const struct record *r, const struct route_
     }
     if (is_problem(r) && !problem) problem_facts(f, r->kind == KIND_move ? r->subject : record_id(r), facts);
     facts->unit = f->o.unit;
+    facts->exporting = f->o.exporting;
     facts->has_parent = f->o.parent != 0;
     /* whom it climbs to: of a piece of a file, and of what only a newer version knows, the head says it */
     bool told = r->direction == DIRECTION_UP && r->n_targets == 1 && (r->kind == KIND_attachment || !kind_row(r->kind));

@@ -4,7 +4,7 @@
 #include <lmdb.h>
 #include "store.h"
 
-enum { FRESH_FEEDS_MAX = CHILDREN_MAX * LANE_COUNT + 2 * LANE_COUNT };
+enum { FRESH_FEEDS_MAX = CHILDREN_MAX * LANE_COUNT + 2 * LANE_COUNT + 1 };
 
 struct store_meta {                  /* one value in `meta`, written by the commit that changed it */
     uint32_t format, unit;

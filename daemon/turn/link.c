@@ -558,7 +558,7 @@ void links_follow_roster(struct turn *t) {
     struct lz_bytes v;
     for (; store_seek(t->o.store, TABLE_walk, &key, &v); key = key_after(key)) {
         uint32_t code = lz_get32(key.b);
-        if (code != 0 && code != t->o.parent && !roster_find(t->o.roster, code)) child_leaves(t, code);
+        if (code != 0 && code != SCOPE_EXPORT && code != t->o.parent && !roster_find(t->o.roster, code)) child_leaves(t, code);
     }
     for (size_t i = 0; i < t->o.roster->n_children; i++) flow_child_part(t->flow, t->o.roster->children[i].code, true);
     follow_try_all_again(t);

@@ -162,6 +162,7 @@ void publish_live(struct turn *t) {
             struct out_feed *out = link_out(l, feeds[i].feed);
             if (out) out->tip = feeds[i].tip;
         }
+        if (feeds[i].feed.scope == SCOPE_EXPORT) continue;                   /* nobody's but the clerk's */
         if (feeds[i].tip > feeds[i].tip_before) publish_feed(t, &feeds[i]);
     }
     if (n) { t->tip_interval_ms = t->o.tip_ms; if (t->tip_at_ms > t->now.mono_ms + t->o.tip_ms) t->tip_at_ms = t->now.mono_ms + t->o.tip_ms; }

@@ -68,7 +68,7 @@ enum lz_err turn_open(struct turn **turn_p, const struct turn_options *o, struct
     if (!t->lineage || !t->repairs.damaged) lz_fatal("out of memory");
     store_set_arena(o->store, t->arena);
     struct flow_options flow = { .store = o->store, .roster = o->roster, .units = o->units, .calendar = o->calendar,
-                                 .unit = o->unit, .parent = o->parent, .tier = o->tier, .settings = o->settings };
+                                 .unit = o->unit, .parent = o->parent, .tier = o->tier, .exporting = o->exporting, .settings = o->settings };
     memcpy(flow.seal_key, o->seal_key, sizeof flow.seal_key);
     t->flow = flow_create(&flow);
     t->wants_dial = o->parent != 0 && o->n_parent_endpoints > 0;

@@ -28,6 +28,7 @@ struct turn_options {
     uint8_t seal_key[SEAL_KEY_BYTES];              /* for ever the same at this node */
     struct epoch epoch;              /* random, drawn for this start */
     bool may_wait;                   /* where the disk is too full to begin: for room, answering who only looks; else turn_open refuses */
+    bool exporting;                  /* files may follow this store: what lands is entered in a feed for them */
     bool restored;                   /* the store is a backup's: what came after it is asked back of the neighbours */
     uint64_t seed;                   /* for jitter */
     uint32_t tip_ms, tip_idle_ms, hello_ms;

@@ -121,7 +121,7 @@ struct turn {
     size_t endpoint, dial_rounds;
     bool wants_dial;
     uint64_t dialled_ms;
-    bool walk_active;
+    bool walk_active, walk_export;   /* walk_export: for the feed of files */
     bool files_more;                 /* files to look into, or to send to who asked for them */
     bool passing, passed;            /* problems to another parent, from pass_at on; passed: in this turn */
     struct key pass_at;

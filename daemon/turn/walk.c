@@ -41,8 +41,21 @@ static bool need(struct turn *t, struct link *l, uint64_t hash) {
     return true;
 }
 
+/* Files began to follow this store, or do again: what landed while they did not is entered now. */
+static bool need_export(struct turn *t) {
+    bool done = false;
+    uint64_t hash;
+    bool known = row_get(t, SCOPE_EXPORT, &done, &hash);
+    t->walk_export = t->o.exporting && !(known && done);
+    if (!t->o.exporting && known) store_delete(t->o.store, TABLE_walk, key_u32(SCOPE_EXPORT));
+    if (!t->o.exporting || known) return t->walk_export;
+    row_put(t, SCOPE_EXPORT, false, 0);
+    store_put(t->o.store, TABLE_walk, key_u32(0), (struct lz_bytes){ 0 });      /* from the start */
+    return true;
+}
+
 void walk_check(struct turn *t) {
-    bool any = false;
+    bool any = need_export(t);
     for (struct link *l = t->links; l; l = l->next) {
         const struct child *child = l->is_parent ? NULL : roster_find(t->o.roster, l->code);
         if (child) any |= need(t, l, fingerprint(child->subtree, child->n_subtree));
@@ -58,7 +71,9 @@ void walk_check(struct turn *t) {
 
 /* After a turn that was given up: what is under way is what the store says. */
 void walk_load(struct turn *t) {
-    t->walk_active = false;
+    bool exported = false;
+    uint64_t none;
+    t->walk_export = t->walk_active = t->o.exporting && row_get(t, SCOPE_EXPORT, &exported, &none) && !exported;
     for (struct link *l = t->links; l; l = l->next) {
         bool done = true;
         uint64_t hash;
@@ -68,6 +83,8 @@ void walk_load(struct turn *t) {
 }
 
 static void finish(struct turn *t) {
+    if (t->walk_export) row_put(t, SCOPE_EXPORT, true, 0);
+    t->walk_export = false;
     for (struct link *l = t->links; l; l = l->next) {
         bool done;
         uint64_t hash;

@@ -230,6 +230,19 @@ static struct route_facts facts_of(const struct record *r) {
 }
 #define WAY(want_, r_, f_) cr_assert_str_eq(way(&(r_), &(f_)), want_)
 
+/* Where files follow the store, whatever lands stands in their feed too, what never leaves the unit as well; nobody else's feeds change. */
+Test(route, of_everything_is_to_the_files_that_follow) {
+    for (size_t i = 0; i < kind_count(); i++) {
+        char without[1024], with[1100];
+        struct record r = a_record(kind_at(i)->number, A);
+        struct route_facts f = facts_of(&r);
+        snprintf(without, sizeof without, "%s", way(&r, &f));
+        f.exporting = true;
+        snprintf(with, sizeof with, "%s%s2/bulk", without, without[0] ? " " : "");
+        WAY(with, r, f);
+    }
+}
+
 Test(route, of_a_directive_is_to_whom_it_names) {
     static const uint16_t kinds[] = { KIND_general_order, KIND_supervision_letter, KIND_work_reminder, KIND_task, KIND_bulletin };
     for (size_t i = 0; i < LZ_COUNT(kinds); i++) {
