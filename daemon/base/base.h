@@ -137,6 +137,7 @@ void lz_random(void *out, size_t len);
 /* ---- text ---------------------------------------------------------------------------------------------------- */
 /* Well-formed UTF-8 without NUL and without control characters other than newline and tab. */
 bool lz_text_valid(struct lz_bytes text);
+bool lz_text_lists(struct lz_bytes list, struct lz_bytes word);     /* 01、02 03,04 lists 02; 012 does not. An empty word: no */
 /* Columns a terminal needs: East Asian wide characters take two, combining marks none. */
 size_t lz_text_width(struct lz_bytes text);
 /* Copies at most width columns of text, cut between characters, control and bidi characters replaced by '?'.

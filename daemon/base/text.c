@@ -163,3 +163,18 @@ const char *lz_log_value(struct lz_bytes text, char *out, size_t out_size) {
     out[written] = '\0';
     return out;
 }
+
+bool lz_text_lists(struct lz_bytes list, struct lz_bytes word) {
+    static const char *const ends[] = { ",", "，", "、", ";", "；", " " };
+    for (size_t i = 0; word.len && i + word.len <= list.len; i++) {
+        if (memcmp(list.data + i, word.data, word.len) != 0) continue;
+        bool before = i == 0, after = i + word.len == list.len;
+        for (size_t e = 0; e < LZ_COUNT(ends); e++) {
+            size_t len = strlen(ends[e]);
+            before |= i >= len && memcmp(list.data + i - len, ends[e], len) == 0;
+            after |= i + word.len + len <= list.len && memcmp(list.data + i + word.len, ends[e], len) == 0;
+        }
+        if (before && after) return true;
+    }
+    return false;
+}

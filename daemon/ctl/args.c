@@ -244,9 +244,12 @@ static enum lz_err ambiguous(struct call *c, const char *text, const struct foun
 /* A full id, an id without its last group, or the number of a document. */
 enum lz_err arg_id(struct call *c, const char *name, struct rec_id *id) {
     const char *text = arg_text(c, name);
+    return text ? id_of_text(c, name, text, id) : LZ_ok;
+}
+
+enum lz_err id_of_text(struct call *c, const char *name, const char *text, struct rec_id *id) {
     struct found found = { .n = 0 };
     bool whole;
-    if (!text) return LZ_ok;
     if (rec_id_parse(text, id, &whole)) {
         struct stored stored;
         if (!whole) find_short(c, *id, &found);

@@ -94,6 +94,7 @@ struct lz_bytes arg_bytes(struct call *c, const char *name);
 bool arg_flag(struct call *c, const char *name);
 enum lz_err arg_code(struct call *c, const char *name, uint32_t *code);            /* each leaves *out when not given */
 enum lz_err arg_codes(struct call *c, const char *name, uint32_t *out, size_t max, size_t *n, bool *all);
+enum lz_err id_of_text(struct call *c, const char *name, const char *text, struct rec_id *id);   /* as it may be typed; name: of which argument */
 enum lz_err arg_id(struct call *c, const char *name, struct rec_id *id);
 enum lz_err arg_end_of_day(struct call *c, const char *name, uint64_t *wall_ms);
 enum lz_err arg_moment(struct call *c, const char *name, uint64_t *wall_ms);
@@ -134,11 +135,18 @@ void listing_close(struct call *c, struct listing *listing);
 
 /* verbs_read.c */
 void row_problem(struct call *c, const char *section, const struct record *r, const struct standing *s);
-/* found.c: who found a problem */
+/* verbs_form.c */
+enum detail { IN_SHORT, IN_FULL };
+void entry_row(struct call *c, const char *section, const struct record *r, enum detail detail);
+/* found.c: who found a problem, and to whom it was handed */
 enum lz_err take_source(struct call *c, bool *given, uint32_t *source);
 enum lz_err take_finder(struct call *c, struct problem *problem);
 void card_finder(struct call *c, const struct record *problem);
 void rows_found_on(struct call *c, uint32_t unit, struct lz_bytes patrol);      /* the problems of a patrol */
+void problems_of_civic(struct call *c, uint32_t unit, uint64_t *raised, uint64_t *open);      /* which civic chiefs of it have found */
+const char *next_of_referred(struct call *c, struct rec_id referral);      /* where its problem stands now, and what may be done */
+void row_referred(struct call *c, const struct record *referral);
+void rows_referrals(struct call *c, const struct record *problem);
 /* verbs_survey.c */
 struct survey;
 enum lz_err take_survey(struct call *c, struct survey *survey);

@@ -63,3 +63,58 @@ void rows_found_on(struct call *c, uint32_t unit, struct lz_bytes patrol) {
         else arena_rewind(c->arena, mark);
     }
 }
+
+/* The problem that a case is about, and where it stands. */
+static bool problem_of(struct call *c, const struct record *referral, struct record *problem, struct standing *s) {
+    struct entry entry = { *referral, kind_form(referral->kind) };
+    struct lz_bytes named = entry_text(&entry, "problem");
+    char text[REC_ID_TEXT] = "";
+    struct rec_id id;
+    bool whole;
+    if (named.len && named.len < sizeof text) memcpy(text, named.data, named.len);
+    return rec_id_parse(text, &id, &whole) && id.kind == KIND_problem && flow_record(c->flow, id, problem) && flow_standing(c->flow, id, 0, s);
+}
+
+void row_referred(struct call *c, const struct record *referral) {
+    struct record problem;
+    struct standing s;
+    if (problem_of(c, referral, &problem, &s)) row_problem(c, "problems", &problem, &s);
+}
+
+const char *next_of_referred(struct call *c, struct rec_id id) {
+    struct record referral, problem;
+    struct standing s;
+    char legal[256];
+    if (!flow_record(c->flow, id, &referral) || !problem_of(c, &referral, &problem, &s)) return "";
+    flow_legal(c->flow, &problem, &s, 0, c->lang, legal, sizeof legal);
+    return arena_printf(c->arena, lz_text(c->lang, "；问题现在是“%s”，可办理：%s"), lz_text(c->lang, state_zh(MACHINE_PROBLEM, s.state)), legal);
+}
+
+void rows_referrals(struct call *c, const struct record *problem) {
+    char text[REC_ID_TEXT];
+    uint32_t units[CHILDREN_MAX + 1] = { c->unit };
+    size_t n = 1;
+    rec_id_print(record_id(problem), text);
+    for (size_t i = 0; i < c->roster->n_children; i++) units[n++] = c->roster->children[i].code;
+    for (size_t i = 0; i < n && !c->cut; i++) {
+        struct key at = { 0 };
+        struct record r;
+        while (flow_next_referring(c->flow, kind_by_name("referral")->number, units[i], lz_bytes_str(text), 0, UINT32_MAX, &at, &r))
+            entry_row(c, "referrals", &r, IN_SHORT);
+    }
+}
+
+void problems_of_civic(struct call *c, uint32_t unit, uint64_t *raised, uint64_t *open) {
+    struct scan scan;
+    struct rec_id id;
+    if (!scan_open(c, KIND_problem, unit, &scan)) return;
+    for (uint32_t i = 0; i < SCAN_SUBJECT_MAX && scan_next(c, &scan, &id); i++) {
+        size_t mark = arena_used(c->arena);
+        struct record r;
+        struct standing s;
+        bool civic = flow_record(c->flow, id, &r) && r.of.problem.source == SOURCE_civic;
+        *raised += civic;
+        if (civic && flow_standing(c->flow, id, 0, &s)) *open += state_open(MACHINE_PROBLEM, s.state);
+        else arena_rewind(c->arena, mark);
+    }
+}

@@ -43,7 +43,6 @@ static void cell_field(struct call *c, const struct form_field *field, const str
     if (field->type == FIELD_UNIT) cell_named(c, field, "_zh", given ? unit_label(c, (uint32_t)value->number) : "");
 }
 
-enum detail { IN_SHORT, IN_FULL };
 /* In short: what an entry cannot be without, and its quantities. */
 static void entry_cells(struct call *c, const struct record *r, enum detail detail) {
     const struct kind_row *kind = kind_row(r->kind);
@@ -68,7 +67,7 @@ static void entry_cells(struct call *c, const struct record *r, enum detail deta
 
 void form_cells(struct call *c, const struct record *r) { entry_cells(c, r, IN_FULL); }
 
-static void entry_row(struct call *c, const char *section, const struct record *r, enum detail detail) {
+void entry_row(struct call *c, const char *section, const struct record *r, enum detail detail) {
     if (!row_begin(c, section)) return;
     entry_cells(c, r, detail);
     row_end(c);
@@ -129,9 +128,10 @@ enum lz_err verb_form_list(struct call *c) {
     return LZ_ok;
 }
 
-/* What else is known of an entry: of a patrol, the problems found on it. */
-static void rows_of_entry(struct call *c, const struct kind_row *kind, uint32_t unit, struct lz_bytes no) {
+/* What else is known of an entry: of a patrol, the problems found on it; of a case, the problem that it is about. */
+static void rows_of_entry(struct call *c, const struct kind_row *kind, uint32_t unit, struct lz_bytes no, const struct record *r) {
     if (strcmp(kind->name, "patrol") == 0) rows_found_on(c, unit, no);
+    if (strcmp(kind->name, "referral") == 0) row_referred(c, r);
 }
 
 enum lz_err verb_form_show(struct call *c) {
@@ -146,7 +146,7 @@ enum lz_err verb_form_show(struct call *c) {
     uint32_t unit = filter.unit ? filter.unit : c->unit;
     if (!flow_entry(c->flow, kind->number, unit, no, filter.day, &r)) return not_found(c, kind, unit, no);
     entry_row(c, "entry", &r, IN_FULL);
-    rows_of_entry(c, kind, unit, no);
+    rows_of_entry(c, kind, unit, no, &r);
     rows_entry_files(c, &r);
     return LZ_ok;
 }
@@ -240,6 +240,22 @@ static enum lz_err take_before(struct call *c, struct record *draft) {
     return LZ_ok;
 }
 
+/* A problem may be named in short; it is kept by its whole id. */
+static enum lz_err take_problem(struct call *c, struct record *draft) {
+    struct form *v = &draft->of.form;
+    const struct form_kind *form = kind_form(draft->kind);
+    size_t at = form_field_find(form, lz_bytes_str("problem"));
+    struct rec_id id;
+    char text[REC_ID_TEXT];
+    if (at == form->n_fields || !(v->given >> at & 1) || v->of[at].text.len == 0) return LZ_ok;
+    const char *typed = arena_printf(c->arena, "%.*s", (int)v->of[at].text.len, (const char *)v->of[at].text.data);
+    enum lz_err err = typed ? id_of_text(c, "problem", typed, &id) : LZ_too_large;
+    if (err != LZ_ok) return err;
+    rec_id_print(id, text);
+    v->of[at].text = lz_bytes_of(arena_copy(c->arena, text, strlen(text)), strlen(text));
+    return v->of[at].text.data ? LZ_ok : LZ_too_large;
+}
+
 /* What was decided about it, and what is to do now. */
 static void say_put(struct call *c, const struct kind_row *kind, const struct form *v, struct rec_id id) {
     char text[REC_ID_TEXT], day[16];
@@ -252,6 +268,7 @@ static void say_put(struct call *c, const struct kind_row *kind, const struct fo
     at = form_field_find(kind->form, lz_bytes_str("found"));
     if (at < kind->form->n_fields && v->given >> at & 1 && v->of[at].text.len)
         next = arena_printf(c->arena, said(c, "；发现的问题请上报：problem report --patrol %.*s --title …"), (int)v->no.len, (const char *)v->no.data);
+    if (strcmp(kind->name, "referral") == 0) next = next_of_referred(c, id);
     say(c, "已登记%s %.*s，%s%s，自 %s 起：%s%s", said(c, kind->zh), (int)v->no.len, (const char *)v->no.data, said(c, kind->form->states[v->state].zh),
         because ? because : "", day, text, next ? next : "");
 }
@@ -272,6 +289,7 @@ enum lz_err verb_put(struct call *c) {
     err = arg_date(c, "from", &v->valid_from);
     if (err == LZ_ok) err = take_before(c, &draft);
     if (err == LZ_ok && state) err = take_state(c, kind, state, &v->state);
+    if (err == LZ_ok) err = take_problem(c, &draft);
     if (err == LZ_ok) err = turn_may_submit(c->turn, kind->lane, c->fail);
     if (err == LZ_ok) err = submit(c, &draft, 0, &id);
     if (err != LZ_ok) return err;

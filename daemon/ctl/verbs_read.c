@@ -473,6 +473,7 @@ enum lz_err verb_show(struct call *c) {
     size_t n = kind_is_directive(r.kind) ? flow_recipients(c->flow, &r, &units) : 0;
     for (size_t i = 0; i < n; i++) row_recipient(c, &r, units[i]);
     rows_attachments(c, record_id(&r));
+    if (r.kind == KIND_problem) rows_referrals(c, &r);
     rows_trace(c, &r);
     return LZ_ok;
 }

@@ -150,3 +150,46 @@ enum lz_err verb_matrix(struct call *c) {
     }
     return LZ_ok;
 }
+
+/* ---- chiefs ---- */
+
+static void row_chiefs(struct call *c, const struct chief_line *line) {
+    if (!row_begin(c, "chiefs")) return;
+    cell_unit(c, "unit", line->unit);
+    cell_unit_name(c, "name", line->unit);
+    cell_text(c, "tier", tiers[line->tier][0]);
+    cell_word(c, "tier_zh", tiers[line->tier][1]);
+    cell_u64(c, "administrative", line->of[0]);
+    cell_u64(c, "farms", line->of[1]);
+    cell_u64(c, "reserves", line->of[2]);
+    cell_u64(c, "civic", line->of[3]);
+    row_end(c);
+}
+
+static void row_raised(struct call *c, uint32_t unit, uint64_t raised, uint64_t open) {
+    if (!row_begin(c, "raised")) return;
+    cell_unit(c, "unit", unit);
+    cell_unit_name(c, "name", unit);
+    cell_u64(c, "raised", raised);
+    cell_u64(c, "open", open);
+    row_end(c);
+}
+
+enum lz_err verb_chiefs(struct call *c) {
+    struct survey survey;
+    enum lz_err err = take_survey(c, &survey);
+    if (err == LZ_ok) err = arg_date(c, "on", &survey.day);
+    if (err != LZ_ok) return err;
+    struct chief_line *lines = arena_alloc_raw(c->arena, CHIEF_LINES_MAX * sizeof *lines);
+    if (!lines) return lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请用 --unit 分单位查询");
+    size_t n = survey_chiefs(&survey, lines);
+    for (size_t i = 0; i < n && !c->cut; i++) row_chiefs(c, &lines[i]);
+    for (size_t i = 0; i < n && !c->cut; i++) {
+        uint64_t raised = 0, open = 0;
+        if (i > 0 && lines[i].unit == lines[i - 1].unit) continue;
+        problems_of_civic(c, lines[i].unit, &raised, &open);
+        if (raised) row_raised(c, lines[i].unit, raised, open);
+    }
+    if (n == 0) say(c, "没有登记在任的林长");
+    return LZ_ok;
+}

@@ -133,6 +133,14 @@ bool entry_next(struct flow *f, struct key *at, struct key *entry);
 void entry_settle_key(struct flow *f, const struct key *entry);
 /* Whether what stands in the sums is a version as it holds, and the next one is awaited; what it adds, as the records say. */
 bool entry_is_settled(struct flow *f, const struct key *entry, struct counters *adds, struct rec_id *group, bool *grouped);
+/* A text field of an entry by its name; empty: not given. */
+struct lz_bytes entry_text_of(const struct record *r, const char *name);
+/* ---- civic.c: who commands nothing ---- */
+enum lz_err civic_check_signers(struct flow *f, struct lz_bytes signers, struct lz_fail *fail);
+enum lz_err civic_check_author(struct flow *f, const struct move_row *move, struct lz_bytes author, struct lz_fail *fail);
+enum lz_err civic_check_entry(struct flow *f, const struct record *draft, struct lz_fail *fail);
+/* ---- referral.c: the moves of the problem that a case is about ---- */
+enum lz_err referral_act(struct flow *f, struct record *draft, struct lz_bytes author, struct lz_fail *fail);
 /* ---- judge.c ---- */
 bool key_of_refer(const struct record *r, struct key *key);    /* false: it refers to nothing */
 enum lz_err form_judge(struct flow *f, struct record *draft, struct lz_fail *fail);

@@ -64,6 +64,12 @@ bool flow_next_version(struct flow *f, uint32_t kind, uint32_t unit, struct lz_b
     return false;
 }
 
+struct lz_bytes entry_text_of(const struct record *r, const char *name) {
+    size_t at = form_field_find(kind_form(r->kind), lz_bytes_str(name));
+    LZ_ASSERT(at < kind_form(r->kind)->n_fields);
+    return r->of.form.given >> at & 1 ? r->of.form.of[at].text : (struct lz_bytes){ 0 };
+}
+
 /* ---- what a clerk gives ---- */
 
 enum { SERIAL_DIGITS = 4, SERIAL_MAX = 9999 };

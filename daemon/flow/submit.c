@@ -61,6 +61,7 @@ static enum lz_err check_directive(struct flow *f, struct record *d, struct lz_f
     struct directive *v = &d->of.directive;
     enum lz_err err = check_targets(f, d, fail);
     if (err == LZ_ok) err = check_number(f, d, fail);
+    if (err == LZ_ok) err = civic_check_signers(f, v->signers, fail);
     if (err != LZ_ok) return err;
     if (d->kind == KIND_work_reminder && v->due_ms == 0) v->due_ms = calendar_add(f->o.calendar, f->now.wall_ms, (int)f->o.settings.reminder_days);
     if (d->kind == KIND_supervision_letter && v->due_ms == 0) v->due_ms = calendar_add(f->o.calendar, f->now.wall_ms, (int)f->o.settings.letter_days);
@@ -122,7 +123,7 @@ static enum lz_err check_needs(struct flow *f, struct move *m, const struct move
     return LZ_ok;
 }
 
-static enum lz_err check_move(struct flow *f, struct record *d, struct lz_fail *fail) {
+static enum lz_err check_move(struct flow *f, struct record *d, struct lz_bytes author, struct lz_fail *fail) {
     struct move *m = &d->of.move;
     struct record subject;
     const struct kind_row *kind = kind_row(d->subject.kind);
@@ -149,6 +150,7 @@ static enum lz_err check_move(struct flow *f, struct record *d, struct lz_fail *
     bool on = kind->machine == MACHINE_PROBLEM && s.owner != f->o.unit && s.owner != f->o.parent && fold_again(f, d->subject, 0, &s) &&
               move_passes_on(row, &s, f->o.unit);
     enum lz_err err = on ? LZ_ok : who_may(f, &subject, &s, row, m->unit, fail);
+    if (err == LZ_ok) err = civic_check_author(f, row, author, fail);
     if (err != LZ_ok) return err;
     if (kind->machine == MACHINE_HANDLING && !flow_is_recipient(f, &subject, m->unit))
         return lz_refuse(fail, LZ_unknown_unit, "%06u %s 不是接收单位", m->unit, unit_name(f, m->unit));
@@ -196,11 +198,15 @@ static enum lz_err check_progress(struct flow *f, const struct record *d, struct
 /* ---- all of them ------------------------------------------------------------------------------------------------------------- */
 
 static enum lz_err check(struct flow *f, struct record *d, struct lz_bytes author, struct lz_fail *fail) {
-    if (kind_form(d->kind)) return form_check(f, d, fail);
+    if (kind_form(d->kind)) {
+        enum lz_err err = form_check(f, d, fail);
+        if (err == LZ_ok) err = civic_check_entry(f, d, fail);
+        return err == LZ_ok ? referral_act(f, d, author, fail) : err;
+    }
     switch ((enum kind)d->kind) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin:
         return check_directive(f, d, fail);
-    case KIND_move: return check_move(f, d, fail);
+    case KIND_move: return check_move(f, d, author, fail);
     case KIND_progress: return check_progress(f, d, author, fail);
     case KIND_problem: case KIND_emergency: case KIND_duty: return LZ_ok;     /* that a duty has a key was looked at with its kind */
     case KIND_attachment: return attachment_check(f, d, fail);

@@ -42,21 +42,6 @@ size_t check_units(const struct check *c, uint32_t *units, size_t max) {
     return n;
 }
 
-bool text_names(struct lz_bytes text, struct lz_bytes no) {
-    static const char *const ends[] = { ",", "，", "、", ";", "；", " " };
-    for (size_t i = 0; no.len && i + no.len <= text.len; i++) {
-        if (memcmp(text.data + i, no.data, no.len) != 0) continue;
-        bool before = i == 0, after = i + no.len == text.len;
-        for (size_t e = 0; e < LZ_COUNT(ends); e++) {
-            size_t len = strlen(ends[e]);
-            before |= i >= len && memcmp(text.data + i - len, ends[e], len) == 0;
-            after |= i + no.len + len <= text.len && memcmp(text.data + i + no.len, ends[e], len) == 0;
-        }
-        if (before && after) return true;
-    }
-    return false;
-}
-
 /* ---- what is held of chiefs, areas and places ---- */
 
 static struct held chief_held(const struct survey *s, const struct entry *e) {

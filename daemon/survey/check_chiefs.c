@@ -89,3 +89,18 @@ void check_chiefs(struct check *c) {
     check_each(c, "chief", one);
     check_each(c, "area", body);
 }
+
+size_t survey_chiefs(const struct survey *survey, struct chief_line *lines) {
+    size_t n = 0, mark = arena_used(survey->arena);
+    struct key at = { 0 };
+    struct entry e;
+    for (; survey_next(survey, "chief", &at, &e); arena_rewind(survey->arena, mark)) {
+        uint32_t tier = (uint32_t)entry_number(&e, "tier");
+        size_t i = 0;
+        if (!chief_in_office(&e, survey->day)) continue;
+        while (i < n && (lines[i].unit != e.r.origin || lines[i].tier != tier)) i++;
+        if (i == n && n < CHIEF_LINES_MAX) lines[n++] = (struct chief_line){ .unit = e.r.origin, .tier = tier };
+        if (i < n) lines[i].of[entry_number(&e, "kind")]++;
+    }
+    return n;
+}

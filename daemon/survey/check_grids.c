@@ -97,7 +97,7 @@ static void successors_of(struct check *c, const struct entry *e) {
     struct entry other;
     own.of = e->r.origin;
     for (; n < wanted && survey_next(&own, "grid", &at, &other); arena_rewind(c->s->arena, mark))
-        n += text_names(entry_text(&other, "instead_of"), e->r.of.form.no);
+        n += lz_text_lists(entry_text(&other, "instead_of"), e->r.of.form.no);
     if (n < wanted) check_found(c, FINDING_grid_no_successor, e, e->r.origin, entry_number(e, "place"), e->r.of.form.valid_from, NULL);
 }
 

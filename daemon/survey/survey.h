@@ -80,4 +80,9 @@ enum { RULE_USES_MAX = 8 };
 struct rule_line { uint32_t unit; bool has[RULE_USES_MAX]; };        /* by the word of a rule's use */
 /* This unit and its enrolled children, by code. How many words there are is *n_uses; "other" is not among them. */
 size_t survey_rules(const struct survey *survey, struct rule_line *lines, size_t max, size_t *n_uses);
+
+/* ---- chiefs in office, by unit and tier ---- */
+enum { CHIEF_KINDS = 4, CHIEF_TIERS = 5, CHIEF_LINES_MAX = (CHILDREN_MAX + 1) * CHIEF_TIERS };
+struct chief_line { uint32_t unit, tier; uint64_t of[CHIEF_KINDS]; };     /* by the words of a chief's tier and kind */
+size_t survey_chiefs(const struct survey *survey, struct chief_line *lines);
 #endif

@@ -34,8 +34,6 @@ const char *check_text(const struct check *check, struct lz_bytes text);
 void check_each(struct check *check, const char *kind, void (*one)(struct check *check, const struct entry *entry));
 /* The units that answer here: this one and its enrolled children, those that are surveyed; at most max. */
 size_t check_units(const struct check *check, uint32_t *units, size_t max);
-/* A number written in a text of many: "01、02 03,04". */
-bool text_names(struct lz_bytes text, struct lz_bytes no);
 
 void check_chiefs(struct check *check);
 void check_areas(struct check *check);

@@ -1170,6 +1170,75 @@ Test(check, is_narrowed_and_counted) {
     node_close(n);
 }
 
+/* ---- civic chiefs, cases ---- */
+
+Test(civic, chiefs_report_and_command_nothing) {
+    struct node *n = node_open(CITY, 0);
+    some_chiefs(n);
+    GOOD(PUT(n, "chief", "M2", FIELDS("name=张三", "rank=林长", "tier=village", "kind=民间林长")));
+    REFUSED(n, LZ_not_allowed, WRITE(n, "order issue", "title=令", "to=all", "signers=赵六"));
+    REFUSED(n, LZ_not_allowed, WRITE(n, "letter issue", "title=函", "to=410802", "signers=王某、M1"));
+    REFUSED(n, LZ_not_allowed, WRITE(n, "task issue", "title=任务", "to=410802", "signers=李四，赵六"));
+    REFUSED(n, LZ_not_allowed, WRITE(n, "reminder issue", "title=单", "to=410802", "signers=M2"));
+    GOOD(WRITE(n, "order issue", "title=令", "to=all", "signers=张三、李四"));            /* a chief of a township has that name too */
+    GOOD(WRITE(n, "order issue", "title=令", "to=all", "signers=赵六六"));
+    REFUSED(n, LZ_not_allowed, PUT(n, "area", "Z", FIELDS("name=一区", "use=zone", "chief=M1")));
+    GOOD(PUT(n, "area", "Z", FIELDS("name=一区", "use=zone", "chief=T1")));
+    GOOD(WRITE(n, "problem report", "title=垃圾", "chief=M1"));
+    GOOD(READ(n, "chiefs"));
+    cr_assert_eq(rows_of(n, "chiefs"), 2);
+    cr_assert_str_eq(cell_of(n, "chiefs", 0, "civic"), "2");
+    cr_assert_str_eq(cell_of(n, "chiefs", 1, "administrative"), "2");
+    cr_assert_str_eq(cell_of(n, "raised", 0, "raised"), "1");
+    GOOD(PUT(n, "chief", "M1", FIELDS("name=赵六"), "state=ended"));
+    GOOD(WRITE(n, "order issue", "title=令", "to=all", "signers=赵六"));
+    node_close(n);
+}
+
+static const char *state_of_problem(struct node *n, const char *id) {
+    GOOD(READ(n, "problem list"));
+    for (size_t i = 0; i < rows_of(n, "list"); i++)
+        if (strcmp(cell_of(n, "list", i, "id"), id) == 0) return arena_printf(n->arena, "%s", cell_of(n, "list", i, "state"));
+    return "";
+}
+
+Test(referral, takes_its_problem_along_and_brings_it_back) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "problem report", "title=盗伐"));
+    const char *id = arena_printf(n->arena, "%s", cell_of(n, "done", 0, "id")), *problem = arena_printf(n->arena, "problem=%s", id);
+    const char *of_move = arena_printf(n->arena, "id=%s", id);
+    /* not accepted yet: it cannot be handed on, and nothing is written */
+    REFUSED(n, LZ_illegal_move, PUT(n, "referral", "1", FIELDS("title=盗伐", "partner=公安机关", "lead=现场", "referred_on=2022-04-20", problem)));
+    REFUSED(n, LZ_not_found, READ(n, "show", "kind=referral", "no=1"));
+    GOOD(WRITE(n, "move", "move=accept", of_move));
+    GOOD(PUT(n, "referral", "1", FIELDS("title=盗伐", "partner=公安机关", "lead=现场", "referred_on=2022-04-20", problem)));
+    cr_assert_str_eq(state_of_problem(n, id), "referred");
+    GOOD(READ(n, "show", "kind=referral", "no=1"));
+    cr_assert_str_eq(cell_of(n, "entry", 0, "answer_due"), "2022-05-20");
+    cr_assert_str_eq(cell_of(n, "problems", 0, "id"), id);
+    GOOD(READ(n, "problem show", of_move));
+    cr_assert_str_eq(cell_of(n, "referrals", 0, "no"), "1");
+    /* two partners: it is back with the last answer */
+    GOOD(PUT(n, "referral", "2", FIELDS("title=盗伐", "partner=检察机关", "lead=现场", "referred_on=2022-04-21", problem)));
+    GOOD(PUT(n, "referral", "1", FIELDS("title=盗伐"), "state=received"));
+    GOOD(PUT(n, "referral", "1", FIELDS("title=盗伐"), "state=filed"));
+    GOOD(PUT(n, "referral", "1", FIELDS("title=盗伐"), "state=concluded"));
+    REFUSED(n, LZ_bad_argument, PUT(n, "referral", "1", FIELDS("title=盗伐"), "state=answered"));
+    GOOD(PUT(n, "referral", "1", FIELDS("result=罚款"), "state=answered"));
+    cr_assert_str_eq(state_of_problem(n, id), "referred");
+    GOOD(READ(n, "show", "kind=referral", "no=1"));
+    cr_assert_str_eq(cell_of(n, "entry", 0, "answered_on"), "2022-04-24");
+    GOOD(PUT(n, "referral", "2", FIELDS("title=盗伐"), "state=withdrawn"));
+    cr_assert(strstr(said(n), "反馈"), "the next step is offered: %s", said(n));
+    cr_assert_str_eq(state_of_problem(n, id), "handling");
+    /* what is not there, and what was over when it was written down */
+    REFUSED(n, LZ_not_found, PUT(n, "referral", "3", FIELDS("title=盗伐", "partner=court", "lead=x", "referred_on=2022-04-21", "problem=没有")));
+    GOOD(PUT(n, "referral", "4", FIELDS("title=旧案", "partner=court", "lead=x", "referred_on=2021-04-21", "result=判决", problem), "state=answered"));
+    cr_assert_str_eq(state_of_problem(n, id), "handling");
+    GOOD(READ(n, "verify"));
+    node_close(n);
+}
+
 Test(ctl, duties_keep_what_is_not_given) {
     struct node *n = node_open(CITY, 0);
     GOOD(WRITE(n, "duty set", "no=001", "name=张三", "post=科长", "phone=1", "shift=夜班", "from=2022-01-01"));
