@@ -43,6 +43,7 @@ void lz_lang_open(const char *catalogs);                   /* once, at the start
 /* A text or a format of ours in that language; borrowed for ever. What people wrote is never given to it. */
 const char *lz_text(enum lz_lang lang, const char *zh) __attribute__((format_arg(2)));
 const char *lz_heading(enum lz_lang lang, const char *zh); /* of a column, of a field: in English with a capital */
+const char *lz_column(enum lz_lang lang, const char *name, const char *zh);    /* a column's; `id` and `no` are both 编号, and not both No. */
 
 /* ---- errors: three kinds ---------------------------------------------------------------------------------
  * A bug is LZ_ASSERT, on in release too. The world (network, disk, operator) is an enum lz_err. No way on is

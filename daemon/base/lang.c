@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define DOMAIN "linzhang"
-#define HEADING_CONTEXT "heading\004"
 enum { HEADING_BYTES = 160 };
 
 enum lz_lang lz_lang_of(struct lz_bytes name) {
@@ -59,13 +58,23 @@ void lz_lang_open(const char *catalogs) {
 
 const char *lz_text(enum lz_lang lang, const char *zh) { return lang == LZ_EN && *zh ? dgettext(DOMAIN, zh) : zh; }
 
-const char *lz_heading(enum lz_lang lang, const char *zh) {
-    char key[HEADING_BYTES] = HEADING_CONTEXT;
-    size_t before = strlen(key), len = strlen(zh);
-    if (lang != LZ_EN || len == 0 || before + len >= sizeof key) return zh;
-    memcpy(key + before, zh, len + 1);
+/* NULL: the catalog has no such text in this context. */
+static const char *in_context(const char *context, const char *zh) {
+    char key[HEADING_BYTES];
+    int len = snprintf(key, sizeof key, "%s\004%s", context, zh);
+    if (len <= 0 || (size_t)len >= sizeof key) return NULL;
     const char *found = dgettext(DOMAIN, key);
-    return found == key ? lz_text(lang, zh) : found;
+    return found == key ? NULL : found;
+}
+
+const char *lz_heading(enum lz_lang lang, const char *zh) {
+    const char *found = lang == LZ_EN && *zh ? in_context("heading", zh) : NULL;
+    return found ? found : lz_text(lang, zh);
+}
+
+const char *lz_column(enum lz_lang lang, const char *name, const char *zh) {
+    const char *found = lang == LZ_EN && strcmp(name, "id") == 0 ? in_context("heading id", zh) : NULL;
+    return found ? found : lz_heading(lang, zh);
 }
 
 void lz_list_add(enum lz_lang lang, char *out, size_t size, const char *name, const char *zh) {

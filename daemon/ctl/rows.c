@@ -127,7 +127,7 @@ static const char *field_of(const char *heading) {
 void card_bytes(struct call *c, const char *item, struct lz_bytes value) {
     if (value.len == 0 || !value.data || !row_begin(c, "card")) return;
     cell_text(c, "_field", field_of(item));
-    cell_text(c, "item_name", lz_heading(c->lang, item));
+    cell_text(c, "item_name", lz_column(c->lang, field_of(item), item));
     cell_bytes(c, "value", value);
     row_end(c);
 }

@@ -126,7 +126,7 @@ static void row_link(struct call *c, const struct link_view *v) {
     cell_eta(c, v);
     cell_format(c, "clock", "%+.1f秒", (double)v->clock_offset_ms / 1000.0);
     cell_text(c, "cause", cause_of(c, c->lang, v));
-    cell_text(c, "next", link_next(v));
+    cell_word(c, "next", link_next(v));
     row_end(c);
 }
 

@@ -61,7 +61,7 @@ static void rules(struct check *c) {
     n = rules_of(c, lines, CHILDREN_MAX + 1, &n_uses);
     for (size_t i = 0; i < n; i++)
         for (size_t use = 0; use < n_uses; use++)
-            if (!lines[i].has[use]) check_found(c, FINDING_rule_missing, NULL, lines[i].unit, 0, 0, rule_use()->choices[use].zh);
+            if (!lines[i].has[use]) check_found(c, FINDING_rule_missing, NULL, lines[i].unit, 0, 0, lz_text(c->s->lang, rule_use()->choices[use].zh));
 }
 
 void check_offices(struct check *c) {

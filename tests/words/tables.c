@@ -60,7 +60,8 @@ static void put_columns(void) {
 #include "../../schema/columns.def"
 #undef X
     };
-    for (size_t i = 0; i < LZ_COUNT(columns); i++) heading("column", columns[i].name, columns[i].heading);
+    for (size_t i = 0; i < LZ_COUNT(columns); i++) 
+        entry("column", columns[i].name, strcmp(columns[i].name, "id") == 0 ? "heading id" : "heading", columns[i].heading);
     heading("card", "_bar", "进度");
 }
 
