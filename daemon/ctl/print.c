@@ -205,8 +205,8 @@ static void sheet_choose(const struct printer *p, struct sheet *sheet) {
         if (!is_shown(sheet, &column)) continue;
         int at = heading_of(column.name);
         const struct form_field *field = field_of(p, column.name);
-        const char *heading = field ? field->zh : at >= 0 ? headings[at].heading : NULL;
-        column.heading = is_bar(column.name) ? "" : heading ? field ? lz_heading(p->lang, heading) : lz_column(p->lang, headings[at].name, heading) : on_one_line(p->arena, column.name);
+        const char *heading = field ? lz_heading(p->lang, field->zh) : at >= 0 ? lz_column(p->lang, headings[at].name, headings[at].heading) : NULL;
+        column.heading = is_bar(column.name) ? "" : heading ? heading : on_one_line(p->arena, column.name);
         column.right = field ? field->type >= FIELD_NUMBER && field->type <= FIELD_DEGREES : at >= 0 && headings[at].right;
         column.whole = column.whole || column.right || is_bar(column.name) || is(column.name, "id") || is(column.name, "key") || is(column.name, "hash");
         size_t width = width_of(column.heading);
