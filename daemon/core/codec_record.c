@@ -44,6 +44,7 @@ union payload {
     Lz__Rollup rollup;
     Lz__Attachment attachment;
     Lz__AttachmentWish wish;
+    Lz__Ruling ruling;
 };
 
 static void directive_fill(struct arena *arena, const struct directive *in, Lz__Directive *out) {
@@ -163,6 +164,12 @@ static bool payload_fill(struct arena *arena, const struct record *r, Lz__Record
     case KIND_problem: problem_fill(&r->of.problem, &p->problem); out->problem = &p->problem; return true;
     case KIND_emergency: emergency_fill(&r->of.emergency, &p->emergency); out->emergency = &p->emergency; return true;
     case KIND_duty: duty_fill(&r->of.duty, &p->duty); out->duty = &p->duty; return true;
+    case KIND_ruling:
+        lz__ruling__init(&p->ruling);
+        CODEC_SET(&p->ruling, state, r->of.ruling.state);
+        CODEC_SET_BYTES(&p->ruling, text, r->of.ruling.text);
+        out->ruling = &p->ruling;
+        return true;
     case KIND_rollup: out->rollup = &p->rollup; return rollup_fill(arena, &r->of.rollup, &p->rollup);
     case KIND_attachment: codec_attachment_fill(arena, &r->of.attachment, &p->attachment); out->attachment = &p->attachment; return true;
     case KIND_attachment_wish: codec_wish_fill(&r->of.attachment_wish, &p->wish); out->attachment_wish = &p->wish; return true;
@@ -413,6 +420,19 @@ static void duty_take(struct gate *g, const Lz__Duty *in, struct duty *out) {
     if (g->err == LZ_ok && out->name.len == 0) g->err = lz_refuse(g->fail, LZ_bad_argument, "缺少姓名");
 }
 
+static void ruling_take(struct gate *g, const Lz__Record *in, struct ruling *out) {
+    struct rec_id version = { 0 };
+    gate_unknown(g, &in->ruling->base);
+    gate_text(g, "审核意见", in->ruling->text, TEXT_BYTES_MAX, &out->text);
+    gate_range(g, "状态", in->ruling->state, FORM_STATES_MAX - 1);
+    gate_id(g, "审核对象", in->subject, &version);
+    out->state = in->ruling->state;
+    const struct form_kind *form = kind_form(version.kind);
+    if (g->err == LZ_ok && rec_id_none(version)) g->err = lz_refuse(g->fail, LZ_bad_argument, "缺少审核对象");
+    if (g->err == LZ_ok && kind_row(version.kind) && (!form || out->state >= form->n_states))
+        g->err = lz_refuse(g->fail, LZ_bad_argument, "这一种类没有第 %u 个状态", out->state);
+}
+
 static void rollup_take(struct gate *g, const Lz__Rollup *in, struct rollup *out) {
     gate_unknown(g, &in->base);
     gate_text(g, "标题", in->label, LABEL_BYTES_MAX, &out->label);
@@ -454,6 +474,7 @@ static void payload_take(struct gate *g, struct arena *arena, const Lz__Record *
     case KIND_problem: if ((payload = in->problem)) problem_take(g, in->problem, &r->of.problem); break;
     case KIND_emergency: if ((payload = in->emergency)) emergency_take(g, in->emergency, &r->of.emergency); break;
     case KIND_duty: if ((payload = in->duty)) duty_take(g, in->duty, &r->of.duty); break;
+    case KIND_ruling: if ((payload = in->ruling)) ruling_take(g, in, &r->of.ruling); break;
     case KIND_rollup: if ((payload = in->rollup)) rollup_take(g, in->rollup, &r->of.rollup); break;
     case KIND_attachment:
         if ((payload = in->attachment) && g->err == LZ_ok) g->err = codec_attachment_take(in->attachment, &r->of.attachment, g->fail);

@@ -183,6 +183,9 @@ static inline uint32_t attachment_length(uint64_t total, uint32_t piece, uint32_
     return left < piece ? (uint32_t)left : piece;
 }
 
+/* What the tier above decides on a version of an entry, the record's subject. */
+struct ruling { uint32_t state; struct lz_bytes text; };
+
 struct record {
     uint32_t origin;
     uint16_t kind;
@@ -210,6 +213,7 @@ struct record {
         struct form form;
         struct attachment attachment;
         struct attachment_wish attachment_wish;
+        struct ruling ruling;
     } of;                            /* by kind; of an unknown kind: nothing */
     struct lz_bytes envelope;        /* the exact bytes, as they travel and are stored */
     struct lz_bytes bytes;           /* the exact record bytes inside it */

@@ -445,7 +445,11 @@ static enum lz_err bind(struct arena *arena, struct command *c, const struct typ
     size_t n = 0;
     if (found->move) words[n++] = found->move->name;
     for (size_t i = found->taken; i < t->n_words; i++) words[n++] = t->words[i];
-    if (!found->move && strcmp(c->verb->handler, "move") == 0 && n > 0) {
+    const struct kind_row *entry = n > 0 ? kind_by_name(words[0]) : NULL;
+    if (!found->move && strcmp(c->verb->handler, "move") == 0 && entry && entry->form) {      /* `move indicator NO ...` */
+        c->verb = verb_by_handler("form_move");
+        snprintf(c->words, sizeof c->words, "move entry");
+    } else if (!found->move && strcmp(c->verb->handler, "move") == 0 && n > 0) {
         const struct move_row *move = move_find(NULL, words[0]);
         if (!move) return lz_refuse(fail, LZ_usage, "没有“%s”这个办理动作；linzhangctl help move 列出全部", words[0]);
         words[0] = move->name;

@@ -155,6 +155,15 @@ void form_cells(struct call *c, const struct record *r);        /* all of an ent
 /* verbs_merge.c: LZ_already: the draft of an import says nothing new. columns: the fields that its file speaks of. */
 enum lz_err merge_draft(struct call *c, struct record *draft, uint32_t columns);
 void merge_done(struct call *c, struct lz_bytes request, struct rec_id id);
+/* verbs_sums.c */
+struct heading { uint32_t choice, period; };     /* of sums of a form; 0: all of them */
+size_t sums_headings(struct call *c, const struct kind_row *kind, struct heading **out);     /* those that there are, in the arena */
+/* What a unit's part (0: the total) of a kind adds up to, within a heading: of a year, its months too. How many headings that were. */
+size_t sums_of(struct call *c, const struct kind_row *kind, uint32_t unit, struct heading wanted, struct counters *sum);
+uint32_t units_expected(struct call *c, uint32_t unit);                /* the lowest units below it, by the divisions: the N of "n of N are in" */
+enum lz_err take_form_kind(struct call *c, const struct kind_row **kind);      /* the argument `kind`, which must be a form */
+enum lz_err take_period(struct call *c, uint32_t *period);             /* the option `period`; left alone when not given */
+enum lz_err take_part(struct call *c, uint32_t *by);                   /* the option `by`: a child or this unit */
 
 /* audit.c */
 void audit_write(struct call *c, enum lz_err outcome);

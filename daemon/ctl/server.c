@@ -446,6 +446,7 @@ static struct lz_bytes summary(const struct record *r) {
     case KIND_emergency: return r->of.emergency.title;
     case KIND_duty: return r->of.duty.name;
     case KIND_rollup: return r->of.rollup.label;
+    case KIND_ruling: return r->of.ruling.text;
     case KIND_attachment: return r->of.attachment.name;
     case KIND_attachment_wish: case KIND_move: case KIND_progress: case KIND_none: case KIND_MAX: break;
     }

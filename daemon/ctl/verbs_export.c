@@ -176,6 +176,11 @@ static void cells_payload(struct call *c, const struct record *r) {
     case KIND_problem: cells_problem(c, &r->of.problem); break;
     case KIND_emergency: cells_emergency(c, &r->of.emergency); break;
     case KIND_rollup: cells_rollup(c, &r->of.rollup); break;
+    case KIND_ruling:
+        id_of(c, "version", r->subject);
+        whole(c, "state", r->of.ruling.state);
+        value(c, "text", r->of.ruling.text);
+        break;
     case KIND_progress:
         id_of(c, "task", r->subject);
         day(c, "as_of", r->of.progress.as_of);

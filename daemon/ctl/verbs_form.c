@@ -4,12 +4,6 @@
 
 /* ---- which entry ---- */
 
-static enum lz_err take_kind(struct call *c, const struct kind_row **kind) {
-    enum lz_err err = arg_kind(c, "kind", kind);
-    if (err != LZ_ok || (*kind)->form) return err;
-    return lz_refuse(c->fail, LZ_bad_argument, "%s不是登记表，有自己的命令；linzhangctl kinds 列出可登记的种类", said(c, (*kind)->zh));
-}
-
 static enum lz_err take_no(struct call *c, struct lz_bytes *no) {
     *no = arg_bytes(c, "no");
     return no->len <= FORM_NO_BYTES_MAX ? LZ_ok : lz_refuse(c->fail, LZ_too_large, "编号超过 %d 字节", FORM_NO_BYTES_MAX);
@@ -43,6 +37,15 @@ static void cell_field(struct call *c, const struct form_field *field, const str
     if (field->type == FIELD_UNIT) cell_named(c, field, "_zh", given ? unit_label(c, (uint32_t)value->number) : "");
 }
 
+/* Who above decided that it is so, and why. */
+static void cells_ruling(struct call *c, const struct record *r) {
+    struct record ruling;
+    bool is = r->subject.kind == KIND_ruling && flow_record(c->flow, r->subject, &ruling);
+    cell_unit(c, "ruled_by", is ? ruling.origin : 0);
+    cell_bytes(c, "ruled_text", is ? ruling.of.ruling.text : (struct lz_bytes){ 0 });
+    cell_bytes(c, "ruled_author", is ? ruling.author : (struct lz_bytes){ 0 });
+}
+
 /* In short: what an entry cannot be without, and its quantities. */
 static void entry_cells(struct call *c, const struct record *r, enum detail detail) {
     const struct kind_row *kind = kind_row(r->kind);
@@ -62,6 +65,7 @@ static void entry_cells(struct call *c, const struct record *r, enum detail deta
         cell_time(c, "time", r->written_ms);
         cell_bytes(c, "author", r->author);
         cell_id(c, "version_id", record_id(r));
+        cells_ruling(c, r);
     }
 }
 
@@ -109,7 +113,7 @@ static void go_on_from(struct call *c, const struct key *before) {
 enum lz_err verb_form_list(struct call *c) {
     const struct kind_row *kind = NULL;
     struct filter filter;
-    enum lz_err err = take_kind(c, &kind);
+    enum lz_err err = take_form_kind(c, &kind);
     if (err == LZ_ok) err = take_filter(c, kind, &filter);
     if (err != LZ_ok) return err;
     struct key at = { 0 }, before;
@@ -139,7 +143,7 @@ enum lz_err verb_form_show(struct call *c) {
     struct filter filter;
     struct lz_bytes no;
     struct record r;
-    enum lz_err err = take_kind(c, &kind);
+    enum lz_err err = take_form_kind(c, &kind);
     if (err == LZ_ok) err = take_filter(c, kind, &filter);
     if (err == LZ_ok) err = take_no(c, &no);
     if (err != LZ_ok) return err;
@@ -157,7 +161,7 @@ enum lz_err verb_form_history(struct call *c) {
     struct lz_bytes no;
     struct record r;
     struct key at = { 0 };
-    enum lz_err err = take_kind(c, &kind);
+    enum lz_err err = take_form_kind(c, &kind);
     if (err == LZ_ok) err = take_filter(c, kind, &filter);
     if (err == LZ_ok) err = take_no(c, &no);
     if (err != LZ_ok) return err;
@@ -206,7 +210,7 @@ static void state_row(struct call *c, const struct form_kind *form, size_t at) {
 enum lz_err verb_kinds(struct call *c) {
     const struct kind_row *kind = NULL;
     if (arg_text(c, "kind")) {
-        enum lz_err err = take_kind(c, &kind);
+        enum lz_err err = take_form_kind(c, &kind);
         for (size_t i = 0; err == LZ_ok && i < kind->form->n_fields; i++) field_row(c, &kind->form->fields[i]);
         for (size_t i = 0; err == LZ_ok && i < kind->form->n_states; i++) state_row(c, kind->form, i);
         return err;
@@ -278,7 +282,7 @@ enum lz_err verb_put(struct call *c) {
     struct record draft;
     struct rec_id id;
     const char *state = arg_text(c, "state");
-    enum lz_err err = take_kind(c, &kind);
+    enum lz_err err = take_form_kind(c, &kind);
     if (err != LZ_ok) return err;
     if (c->ask->n_drafts != 1) return lz_refuse(c->fail, LZ_usage, "put 要带一份填好的表");
     err = draft_decode(c->arena, c->ask->drafts[0], &draft, c->fail);
@@ -296,5 +300,43 @@ enum lz_err verb_put(struct call *c) {
     answer_add_id(c, id);
     if (flow_record(c->flow, id, &draft)) v = &draft.of.form;      /* its number may have been given just now */
     say_put(c, kind, v, id);
+    return LZ_ok;
+}
+
+/* ---- the next step of an entry ---- */
+
+static enum lz_err put_state(struct call *c, const struct record *now, uint8_t state, struct record *draft) {
+    uint32_t today = lz_date_of(c->now.wall_ms);
+    *draft = (struct record){ .kind = now->kind, .of.form = now->of.form };
+    draft->of.form.state = state;
+    if (draft->of.form.valid_from < today) draft->of.form.valid_from = today;
+    return turn_may_submit(c->turn, kind_row(now->kind)->lane, c->fail);
+}
+
+/* Of an own entry: its next version. Of one below: a ruling, on which its unit writes the next version. */
+enum lz_err verb_form_move(struct call *c) {
+    const struct kind_row *kind = NULL;
+    struct lz_bytes no;
+    struct record now, draft;
+    struct rec_id id;
+    uint32_t unit = c->unit;
+    uint8_t state = 0;
+    enum lz_err err = take_form_kind(c, &kind);
+    if (err == LZ_ok) err = take_no(c, &no);
+    if (err == LZ_ok) err = take_state(c, kind, arg_text(c, "state"), &state);
+    if (err == LZ_ok) err = arg_code(c, "unit", &unit);
+    if (err != LZ_ok) return err;
+    if (!flow_entry(c->flow, kind->number, unit, no, 0, &now)) return not_found(c, kind, unit, no);
+    if (unit == c->unit) err = put_state(c, &now, state, &draft);
+    else {
+        draft = (struct record){ .kind = KIND_ruling, .subject = record_id(&now), .of.ruling = { state, arg_bytes(c, "text") } };
+        err = turn_may_submit(c->turn, kind_row(KIND_ruling)->lane, c->fail);
+    }
+    if (err == LZ_ok) err = submit(c, &draft, 0, &id);
+    if (err != LZ_ok) return err;
+    answer_add_id(c, id);
+    const char *zh = said(c, kind->zh), *now_is = said(c, kind->form->states[state].zh);
+    if (unit == c->unit) say(c, "%s %.*s 已改为“%s”", zh, (int)no.len, (const char *)no.data, now_is);
+    else say(c, "已审核%s %.*s：“%s”，送 %s 生效", zh, (int)no.len, (const char *)no.data, now_is, unit_label(c, unit));
     return LZ_ok;
 }

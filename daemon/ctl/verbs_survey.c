@@ -15,13 +15,6 @@ enum lz_err take_survey(struct call *c, struct survey *survey) {
 static const char *const tiers[PATROL_TIERS][2] = { { "province", "省级" }, { "city", "市级" }, { "county", "县级" }, { "township", "乡级" },
                                                     { "village", "村级" }, { "ranger", "护林员" } };
 
-static enum lz_err take_period(struct call *c, uint32_t *period) {
-    const char *text = arg_text(c, "period");
-    *period = lz_date_of(c->now.wall_ms) / 10000 * 100;
-    if (!text || period_parse(lz_bytes_str(text), period)) return LZ_ok;
-    return lz_refuse(c->fail, LZ_bad_argument, "期间“%.40s”不对：请写如 2026、2026H1、2026Q2、2026-06，或 2026年上半年", text);
-}
-
 static void row_patrols(struct call *c, const struct patrol_line *line) {
     if (!row_begin(c, "patrols")) return;
     cell_unit(c, "unit", line->unit);
@@ -40,7 +33,7 @@ static void row_patrols(struct call *c, const struct patrol_line *line) {
 
 enum lz_err verb_patrols(struct call *c) {
     struct survey survey;
-    uint32_t period = 0, tier = PATROL_TIERS;
+    uint32_t period = lz_date_of(c->now.wall_ms) / 10000 * 100, tier = PATROL_TIERS;         /* this year */
     struct patrol_line total = { 0 };
     char name[FORM_PRINT_BYTES];
     enum lz_err err = take_survey(c, &survey);

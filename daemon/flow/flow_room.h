@@ -121,6 +121,10 @@ uint32_t move_stands_for(const struct record *move);     /* the unit whose stand
 struct key key_of_version(const struct record *r);
 /* What can be wrong with a version that a clerk gives; fills in its number and its day. */
 enum lz_err form_check(struct flow *f, struct record *draft, struct lz_fail *fail);
+/* Whether this unit, above the one whose version is the subject, may decide so on it; fills in whom it goes to. */
+enum lz_err form_check_ruling(struct flow *f, struct record *draft, struct lz_fail *fail);
+/* A ruling on an own entry makes its next version, as long as what was ruled on is still how the entry stands. */
+void form_on_ruling(struct flow *f, const struct record *r);
 
 /* The last version of the entry (a version's key, cut to VERSION_ENTRY_BYTES) at or before the day; 0: of all. */
 bool version_at(struct flow *f, const struct key *entry, uint32_t day, struct key *at);

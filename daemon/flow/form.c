@@ -99,16 +99,26 @@ static void list_next(const struct form_kind *form, uint8_t state, enum lz_lang 
     }
 }
 
+static enum lz_err no_step(const struct form_kind *form, uint8_t was, uint8_t to, struct lz_fail *fail) {
+    char next[256];
+    list_next(form, was, lz_fail_lang(fail), next, sizeof next);
+    return lz_refuse(fail, LZ_illegal_move, "现在是“%s”，不能改为“%s”；此时可为：%s", lz_said(fail, form->states[was].zh), lz_said(fail, form->states[to].zh),
+                     next[0] ? next : lz_said(fail, "（已是终结）"));
+}
+
+/* Into a state that is the tier above's to give, an entry comes by its ruling; where there is no tier above, by the unit itself. */
 static enum lz_err check_step(struct flow *f, const struct record *d, const struct form_kind *form, struct lz_fail *fail) {
     struct record before;
-    char next[256];
     const struct form *v = &d->of.form;
-    if (!flow_entry(f, d->kind, f->o.unit, v->no, v->valid_from, &before)) return LZ_ok;     /* the first: it may begin anywhere in its life */
-    uint8_t was = before.of.form.state;
-    if (v->state == was || form->states[was].next >> v->state & 1) return LZ_ok;
-    list_next(form, was, lz_fail_lang(fail), next, sizeof next);
-    return lz_refuse(fail, LZ_illegal_move, "现在是“%s”，不能改为“%s”；此时可为：%s", lz_said(fail, form->states[was].zh),
-                     lz_said(fail, form->states[v->state].zh), next[0] ? next : lz_said(fail, "（已是终结）"));
+    const struct form_state *to = &form->states[v->state];
+    bool first = !flow_entry(f, d->kind, f->o.unit, v->no, v->valid_from, &before);      /* it may begin anywhere in its life */
+    if (to->flags & STATE_BY_ABOVE && f->o.parent && d->subject.kind != KIND_ruling && !first && before.of.form.state == v->state)
+        return lz_refuse(fail, LZ_not_allowed, "上级已审核为“%s”的内容不能直接修改；请改变状态后重新报送（--state）", lz_said(fail, to->zh));
+    if (to->flags & STATE_BY_ABOVE && f->o.parent && d->subject.kind != KIND_ruling)
+        return lz_refuse(fail, LZ_not_allowed, "“%s”由上级审核决定：上级用 linzhangctl move %s %.*s --unit %06u --state %s", lz_said(fail, to->zh),
+                         kind_row(d->kind)->name, (int)v->no.len, (const char *)v->no.data, f->o.unit, to->name);
+    if (first || before.of.form.state == v->state || form->states[before.of.form.state].next >> v->state & 1) return LZ_ok;
+    return no_step(form, before.of.form.state, v->state, fail);
 }
 
 enum lz_err form_check(struct flow *f, struct record *d, struct lz_fail *fail) {
@@ -120,11 +130,54 @@ enum lz_err form_check(struct flow *f, struct record *d, struct lz_fail *fail) {
             return lz_refuse(fail, LZ_bad_argument, "缺少%s；请写明 %s=…", lz_said_field(fail, form->fields[i].zh), form->fields[i].name);
     }
     const char *wrong = form->wrong ? form->wrong(v->of, v->given) : NULL;
-    if (wrong) return lz_refuse(fail, LZ_bad_argument, "%s", wrong);
+    if (wrong) return lz_refuse(fail, LZ_bad_argument, "%s", lz_said(fail, wrong));
     uint32_t today = lz_date_of(f->now.wall_ms);
     if (v->valid_from == 0) v->valid_from = today;
     if (v->valid_from / 10000 > today / 10000 + 1) return lz_refuse(fail, LZ_bad_date, "生效日期 %u 太远", v->valid_from);
     enum lz_err err = v->no.len ? LZ_ok : give_number(f, d, fail);
     if (err == LZ_ok) err = form_judge(f, d, fail);
     return err == LZ_ok ? check_step(f, d, form, fail) : err;
+}
+
+/* ---- what the tier above decides ---- */
+
+enum lz_err form_check_ruling(struct flow *f, struct record *d, struct lz_fail *fail) {
+    struct record version;
+    uint32_t unit = d->subject.origin;
+    if (!flow_record(f, d->subject, &version) || !kind_form(version.kind)) return lz_refuse(fail, LZ_not_found, "本单位没有要审核的这一版");
+    const struct form_kind *form = kind_form(version.kind);
+    uint8_t was = version.of.form.state, to = (uint8_t)d->of.ruling.state;
+    if (!roster_holding(f->o.roster, unit)) return lz_refuse(fail, LZ_not_allowed, "%06u 不是本单位的下级，不能审核它的%s", unit,
+                                                            lz_said(fail, kind_row(version.kind)->zh));
+    if (to >= form->n_states) return lz_refuse(fail, LZ_bad_argument, "%s没有这个状态", lz_said(fail, kind_row(version.kind)->zh));
+    if (!(form->states[to].flags & STATE_BY_ABOVE))
+        return lz_refuse(fail, LZ_not_allowed, "“%s”由登记单位 %06u 自己办理，不由上级决定", lz_said(fail, form->states[to].zh), unit);
+    if (!(form->states[was].next >> to & 1)) return no_step(form, was, to, fail);
+    if (form->states[to].flags & STATE_ASIDE && d->of.ruling.text.len == 0)
+        return lz_refuse(fail, LZ_bad_argument, "“%s”要写明理由（--text）", lz_said(fail, form->states[to].zh));
+    d->targets = arena_alloc_raw(f->arena, sizeof *d->targets);
+    if (!d->targets) return lz_refuse(fail, LZ_too_large, "一次处理的内容太多；请分批");
+    d->targets[0] = unit;
+    d->n_targets = 1;
+    return LZ_ok;
+}
+
+void form_on_ruling(struct flow *f, const struct record *r) {
+    struct record version, now;
+    if (r->subject.origin != f->o.unit || r->origin == f->o.unit || roster_holding(f->o.roster, r->origin)) return;
+    if (!flow_record(f, r->subject, &version) || !kind_form(version.kind)) return;
+    const struct form *v = &version.of.form;
+    /* ruled on an older version: whoever ruled will see the newer one, and rule on that */
+    if (!flow_entry(f, version.kind, f->o.unit, v->no, 0, &now) || !rec_id_equal(record_id(&now), r->subject)) {
+        lz_log(LZ_INFO, "ruling.overtaken kind=%u by=%06u", version.kind, r->origin);
+        return;
+    }
+    uint32_t today = lz_date_of(f->now.wall_ms);
+    struct record draft = { .kind = version.kind, .subject = record_id(r), .of.form = *v };
+    draft.of.form.state = (uint8_t)r->of.ruling.state;
+    if (draft.of.form.valid_from < today) draft.of.form.valid_from = today;
+    struct rec_id id;
+    struct lz_fail fail = { 0 };
+    if (submit_checked(f, &draft, flow_daemon_author, (struct lz_bytes){ 0 }, 0, &id, &fail) != LZ_ok)
+        lz_log(LZ_WARN, "ruling.no_effect kind=%u by=%06u reason=%s", version.kind, r->origin, lz_err_name(fail.code));
 }

@@ -257,6 +257,7 @@ static void take_effect(struct flow *f, const struct record *r) {
         standing_touch(f, record_id(r), 0);
         touch_waiting(f, record_id(r));
         break;
+    case KIND_ruling: form_on_ruling(f, r); break;
     case KIND_rollup: rollup_on_child(f, r); break;
     case KIND_attachment: case KIND_attachment_wish: attachments_look(f); break;
     case KIND_duty: case KIND_none: case KIND_MAX: break;

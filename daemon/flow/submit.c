@@ -207,6 +207,7 @@ static enum lz_err check(struct flow *f, struct record *d, struct lz_bytes autho
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin:
         return check_directive(f, d, fail);
     case KIND_move: return check_move(f, d, author, fail);
+    case KIND_ruling: return form_check_ruling(f, d, fail);
     case KIND_progress: return check_progress(f, d, author, fail);
     case KIND_problem: case KIND_emergency: case KIND_duty: return LZ_ok;     /* that a duty has a key was looked at with its kind */
     case KIND_attachment: return attachment_check(f, d, fail);

@@ -166,6 +166,7 @@ static void check_entries(struct checker *c) {
         bool settled = entry_is_settled(c->f, &entry, &adds, &group, &grouped);
         arena_rewind(c->f->arena, mark);
         if (!settled) differ(c, "%s有一项计入汇总的不是当天有效的版本", kind_row(kind) ? kind_row(kind)->zh : "?");
+        if (adds.of[COUNTER_total] == 0) continue;       /* all of its versions are to come */
         struct tally *of_kind = tally_of(c, c->own, key_rollup(kind, whole, c->f->o.unit));
         for (size_t i = 0; i < COUNTER_COUNT; i++) of_kind->sum.of[i] += adds.of[i];
         if (!grouped) continue;

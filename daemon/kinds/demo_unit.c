@@ -4,7 +4,7 @@
 enum { APPLIED, RECOMMENDED, REVIEWED, NAMED, REFUSED, REMOVED };
 static const struct form_state states[] = {
     [APPLIED] = { "applied", "已申报", TO(RECOMMENDED) | TO(REFUSED), 0 },
-    [RECOMMENDED] = { "recommended", "已推荐", TO(REVIEWED) | TO(REFUSED), 0 },
+    [RECOMMENDED] = { "recommended", "已推荐", TO(REVIEWED) | TO(REFUSED), STATE_BY_ABOVE },
     [REVIEWED] = { "reviewed", "已评审", TO(NAMED) | TO(REFUSED), STATE_BY_ABOVE },
     [NAMED] = { "named", "已命名", TO(REMOVED), STATE_BY_ABOVE },
     [REFUSED] = { "refused", "未通过", TO(APPLIED), STATE_ASIDE | STATE_BY_ABOVE },

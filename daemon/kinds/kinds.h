@@ -128,6 +128,7 @@ size_t form_sums(const struct form_kind *form, const struct form_value *of, uint
  * is not given; choice: the place of the word + 1. False: the kind has neither field. */
 bool form_group(const struct form_kind *form, const struct form_value *of, uint32_t given, uint32_t *choice, uint32_t *period);
 const struct form_field *form_group_field(const struct form_kind *form);       /* NULL: none */
+const struct form_field *form_when_field(const struct form_kind *form);
 /* 2022, 2022-06, 2022Q2, 2022H1; 2022年, 2022年6月, 2022年第二季度, 2022年上半年. */
 bool period_valid(uint32_t period);
 bool period_parse(struct lz_bytes text, uint32_t *period);

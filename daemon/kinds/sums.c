@@ -21,11 +21,14 @@ size_t form_sums(const struct form_kind *form, const struct form_value *of, uint
     return n;
 }
 
-const struct form_field *form_group_field(const struct form_kind *form) {
+static const struct form_field *flagged(const struct form_kind *form, enum field_flag flag) {
     for (size_t i = 0; i < form->n_fields; i++)
-        if (form->fields[i].flags & FIELD_GROUP) return &form->fields[i];
+        if (form->fields[i].flags & flag) return &form->fields[i];
     return NULL;
 }
+
+const struct form_field *form_group_field(const struct form_kind *form) { return flagged(form, FIELD_GROUP); }
+const struct form_field *form_when_field(const struct form_kind *form) { return flagged(form, FIELD_WHEN); }
 
 bool form_group(const struct form_kind *form, const struct form_value *of, uint32_t given, uint32_t *choice, uint32_t *period) {
     bool any = false;

@@ -42,7 +42,7 @@ static struct lz_bytes words_of(const struct record *d) {
     case KIND_emergency: return d->of.emergency.title;
     case KIND_duty: return d->of.duty.name;
     case KIND_attachment: return d->of.attachment.name;
-    case KIND_attachment_wish: case KIND_rollup: case KIND_none: case KIND_MAX: break;
+    case KIND_attachment_wish: case KIND_ruling: case KIND_rollup: case KIND_none: case KIND_MAX: break;
     }
     return (struct lz_bytes){ 0 };
 }

@@ -53,6 +53,10 @@ static void fill_payload(struct record *r) {
     case KIND_duty:
         r->of.duty = (struct duty){ str("王五"), str("科长"), str("赵六"), str("防火值班室"), str("0391-1234567"), 3, 20210101, 20251231, 2 };
         break;
+    case KIND_ruling:
+        r->subject.kind = (uint16_t)kind_by_name("office")->number;
+        r->of.ruling = (struct ruling){ 2, str("面积与年度变更调查不符") };
+        break;
     case KIND_rollup:
         r->of.rollup = (struct rollup){ KIND_task, some_task, str("题目"), str("焦林长督〔2022〕3号"), 19, 1650729600000, { { 0 } } };
         for (int i = 0; i < COUNTER_COUNT; i++) r->of.rollup.sum.of[i] = i % 3 ? i * 1000 - 7 : -i;
@@ -126,6 +130,7 @@ static void same_payload(const struct record *a, const struct record *b) {
     case KIND_problem: same_problem(a->kind, &a->of.problem, &b->of.problem); break;
     case KIND_emergency: same_emergency(a->kind, &a->of.emergency, &b->of.emergency); break;
     case KIND_duty: same_duty(a->kind, &a->of.duty, &b->of.duty); break;
+    case KIND_ruling: cr_assert(a->of.ruling.state == b->of.ruling.state && lz_bytes_equal(a->of.ruling.text, b->of.ruling.text)); break;
     case KIND_rollup: same_rollup(a->kind, &a->of.rollup, &b->of.rollup); break;
     case KIND_attachment: {
         const struct attachment *x = &a->of.attachment, *y = &b->of.attachment;
@@ -170,7 +175,7 @@ Test(record, with_only_what_it_must_have_comes_back_too) {
         struct record a = full(kind_at(i)->number), b;
         a.author = a.request = (struct lz_bytes){ 0 };
         a.request_index = 0; a.written_ms = 0; a.sensitivity = 0; a.tier = 0; a.epoch = 0;
-        a.subject = (struct rec_id){ 0 };
+        if (a.kind != KIND_ruling) a.subject = (struct rec_id){ 0 };
         a.n_targets = 0;
         a.target_all = true;
         if (kind_is_directive(a.kind)) a.of.directive = (struct directive){ .title = str("题") };
@@ -612,6 +617,10 @@ Test(gate, says_the_first_fault) {
     EXPECT(KIND_progress, LZ_bad_argument, (OF(progress, denominator, INT64_MAX), OF(progress, numerator, 0)));
     EXPECT(KIND_task, LZ_bad_argument, (SET(lane, LANE_COUNT), m->directive = NULL));
     static uint8_t no_stamp[REC_ID_BYTES] = { 0, 6, 0x45, 0xb0, 0, KIND_task };
+    EXPECT(KIND_ruling, LZ_bad_argument, OF(ruling, state, 4));           /* an office has four states */
+    EXPECT(KIND_ruling, LZ_bad_argument, OF(ruling, state, FORM_STATES_MAX));
+    EXPECT(KIND_ruling, LZ_bad_utf8, OF(ruling, text, run_of(-1, 2)));
+    EXPECT(KIND_ruling, LZ_bad_packet, m->ruling = NULL);
     EXPECT(KIND_move, LZ_bad_argument, SET(subject, data((const char *)no_stamp, sizeof no_stamp)));
 }
 

@@ -923,7 +923,7 @@ Test(patrol, done_is_set_against_required) {
     cr_assert_str_eq(patrols_of(n, 0), "village 1 0/11 0 0 0");
     GOOD(READ(n, "patrols", "period=2021-12", "unit=410802"));
     cr_assert_eq(rows_of(n, "patrols"), 0);
-    REFUSED(n, LZ_bad_argument, READ(n, "patrols", "period=2022Q5"));
+    REFUSED(n, LZ_bad_date, READ(n, "patrols", "period=2022Q5"));
     node_close(n);
 }
 

@@ -956,6 +956,10 @@ Test(messages, of_records_too) {
             r.direction = DIRECTION_DOWN, r.reach = REACH_TARGETS, r.targets = to, r.n_targets = 1, r.subject = about;
             r.of.attachment = (struct attachment){ { 1 }, 4, 4, 0, str("data"), str("n"), str("t"), about };
         } else if (row->number == KIND_attachment_wish) r.of.attachment_wish = (struct attachment_wish){ true, { 1 } };
+        else if (row->number == KIND_ruling) {
+            r.subject = (struct rec_id){ UNIT, kind_by_name("office")->number, 9, 9 };
+            r.of.ruling = (struct ruling){ 1, str("x") };
+        }
         else r.of.rollup = (struct rollup){ .kind = KIND_task, .sum = { { 1, 2, 3 } } };
         for (size_t at = 1; ; at++, refused++) {
             struct record out = r;

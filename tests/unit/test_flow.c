@@ -492,6 +492,7 @@ static void close_world(void) {
 TestSuite(submit, .init = open_world, .fini = close_world);
 TestSuite(life, .init = open_world, .fini = close_world);
 TestSuite(deadline, .init = open_world, .fini = close_world);
+TestSuite(entries, .init = open_world, .fini = close_world);
 TestSuite(sums, .init = open_world, .fini = close_world);
 TestSuite(foreign, .init = open_world, .fini = close_world);
 TestSuite(rows, .init = open_world, .fini = close_world);
@@ -1135,6 +1136,171 @@ Test(deadline, an_accepted_problem_has_its_days) {
     advance(&county, calendar_add(calendar, wall, 16));
     struct standing s = standing(&county, other, 0);
     cr_assert(s.colour == COLOUR_RED && s.state == PROBLEM_referred, "from here nobody may pass it up");
+}
+
+/* ---- entries of forms ---- */
+static uint16_t kind_called(const char *name) { return kind_by_name(name)->number; }
+static struct record grid(const char *no, uint32_t from, uint8_t state, int64_t land, const char *ranger) {
+    static struct form_value of[8][FORM_FIELDS_MAX];
+    static size_t next;
+    const struct form_kind *form = kind_by_name("grid")->form;
+    struct form_value *v = of[next++ % 8];
+    memset(v, 0, sizeof of[0]);
+    size_t fields[] = { form_field_find(form, str("name")), form_field_find(form, str("place")), form_field_find(form, str("land")),
+                        form_field_find(form, str("ranger")) };
+    v[fields[0]].text = str("网格");
+    v[fields[1]].number = RECIPIENT;
+    v[fields[2]].number = land;
+    v[fields[3]].text = str(ranger);
+    struct record r = { .kind = kind_called("grid") };
+    r.of.form = (struct form){ .no = str(no), .valid_from = from, .state = state, .of = v };
+    for (size_t i = 0; i < LZ_COUNT(fields); i++) r.of.form.given |= 1u << fields[i];
+    return r;
+}
+static int64_t land_of(struct node *n, uint32_t unit) { return sum_of(n, kind_called("grid"), (struct rec_id){ 0 }, unit).of[COUNTER_sum_0]; }
+static int64_t counted_of(struct node *n, uint32_t unit) { return sum_of(n, kind_called("grid"), (struct rec_id){ 0 }, unit).of[COUNTER_records]; }
+static void mended(struct node *n, bool anew) {
+    struct mend mend;
+    begin(n);
+    flow_mend(n->flow, anew, &mend);
+    end(n);
+    must_verify(n);
+}
+
+Test(entries, the_version_that_holds_today_is_in_the_sums) {
+    uint32_t today = lz_date_of(wall), soon = lz_date_add(today, 3);
+    enum { ACTIVE, SPLIT };
+    cr_assert_eq(submit(&county, grid("1", today, ACTIVE, 700, "甲"), NULL), LZ_ok, "%s", fail.text);
+    cr_assert_eq(submit(&county, grid("2", today, ACTIVE, 30, ""), NULL), LZ_ok);
+    cr_assert_eq(land_of(&county, 0), 730);
+    struct counters c = sum_of(&county, kind_called("grid"), (struct rec_id){ 0 }, 0);
+    cr_assert(c.of[COUNTER_total] == 2 && c.of[COUNTER_records] == 2 && c.of[COUNTER_state_0] == 2 && c.of[COUNTER_reporting] == 1);
+    cr_assert_eq(c.of[COUNTER_sum_0 + 4], 1, "one of them has a ranger");
+    cr_assert_eq(submit(&county, grid("1", today, ACTIVE, 500, "甲"), NULL), LZ_ok);
+    cr_assert_eq(land_of(&county, 0), 530, "the later of one day");
+    cr_assert_eq(submit(&county, grid("1", lz_date_add(today, -10), ACTIVE, 9999, ""), NULL), LZ_ok);
+    cr_assert_eq(land_of(&county, 0), 530, "what held earlier adds nothing now");
+    cr_assert_eq(submit(&county, grid("1", soon, SPLIT, 500, "甲"), NULL), LZ_ok);
+    cr_assert_eq(land_of(&county, 0), 530, "a day to come adds nothing yet");
+    must_verify(&county);
+    advance(&county, lz_date_start_ms(soon) - 1);
+    cr_assert_eq(land_of(&county, 0), 530);
+    advance(&county, lz_date_start_ms(soon) + 1000);
+    cr_assert_eq(land_of(&county, 0), 30, "its day has come, and it is split: set aside");
+    c = sum_of(&county, kind_called("grid"), (struct rec_id){ 0 }, 0);
+    cr_assert(c.of[COUNTER_total] == 2 && c.of[COUNTER_records] == 1 && c.of[COUNTER_state_0 + SPLIT] == 1);
+    must_verify(&county);
+    exchange(&city, &county);
+    wall += 5000;
+    pause_(&county);
+    exchange(&city, &county);
+    cr_assert(land_of(&city, 0) == 30 && land_of(&city, RECIPIENT) == 30 && counted_of(&city, 0) == 1);
+    cr_assert_eq(land_of(&city, ISSUER), 0, "the city keeps none, and does not count a county's twice");
+    for (int anew = 0; anew < 2; anew++) {
+        mended(&county, anew);
+        mended(&city, anew);
+        cr_assert(land_of(&county, 0) == 30 && land_of(&city, 0) == 30);
+    }
+}
+
+Test(entries, a_version_to_come_is_awaited_after_a_mend) {
+    uint32_t today = lz_date_of(wall), soon = lz_date_add(today, 2);
+    cr_assert_eq(submit(&county, grid("1", soon, 0, 70, ""), NULL), LZ_ok);
+    cr_assert_eq(sum_of(&county, kind_called("grid"), (struct rec_id){ 0 }, 0).of[COUNTER_total], 0, "there is none yet");
+    must_verify(&county);
+    mended(&county, true);
+    advance(&county, lz_date_start_ms(soon) + 1000);
+    cr_assert_eq(land_of(&county, 0), 70);
+    must_verify(&county);
+}
+
+/* By heading: of what kind a patrol was and in which month; an entry that changes its heading leaves the old one. */
+Test(entries, are_summed_by_heading) {
+    const struct kind_row *kind = kind_by_name("training");
+    struct form_value v[FORM_FIELDS_MAX] = { { 0, str("护林员培训") } };
+    struct record r = { .kind = kind->number };
+    size_t level = form_field_find(kind->form, str("level")), day_ = form_field_find(kind->form, str("day")), hours = form_field_find(kind->form, str("hours"));
+    v[level].number = 1;
+    v[day_].number = 20220315;
+    v[hours].number = 8;
+    r.of.form = (struct form){ .no = str("1"), .valid_from = 20220101, .state = 1, .of = v, .given = 1u | 1u << level | 1u << day_ | 1u << hours };
+    cr_assert_eq(submit(&county, r, NULL), LZ_ok, "%s", fail.text);
+    struct counters march = sum_of(&county, kind->number, sums_subject(kind->number, 2, 202203), 0);
+    cr_assert(march.of[COUNTER_sum_0] == 8 && march.of[COUNTER_total] == 1 && march.of[COUNTER_reporting] == 1);
+    v[day_].number = 20220402;
+    v[hours].number = 6;
+    cr_assert_eq(submit(&county, r, NULL), LZ_ok);
+    march = sum_of(&county, kind->number, sums_subject(kind->number, 2, 202203), 0);
+    struct counters april = sum_of(&county, kind->number, sums_subject(kind->number, 2, 202204), 0);
+    cr_assert(march.of[COUNTER_sum_0] == 0 && march.of[COUNTER_total] == 0 && march.of[COUNTER_reporting] == 0);
+    cr_assert(april.of[COUNTER_sum_0] == 6 && april.of[COUNTER_reporting] == 1);
+    uint32_t choice, period;
+    cr_assert(sums_subject_parse(sums_subject(kind->number, 2, 202204), &choice, &period) && choice == 2 && period == 202204);
+    cr_assert(!sums_subject_parse((struct rec_id){ RECIPIENT, kind->number, 1, 1 }, &choice, &period));
+    must_verify(&county);
+    mended(&county, true);
+}
+
+/* Only the tier above brings an entry into a state that is its to give; its unit writes the version. */
+Test(entries, are_decided_on_above) {
+    const struct kind_row *kind = kind_by_name("indicator");
+    enum { SUBMITTED = 1, RETURNED, ACCEPTED };
+    struct form_value v[FORM_FIELDS_MAX] = { { 1, { 0 } } };
+    struct record r = { .kind = kind->number }, now;
+    struct rec_id version, ruling;
+    size_t period = form_field_find(kind->form, str("period")), stock = form_field_find(kind->form, str("stock"));
+    v[period].number = 202200;
+    v[stock].number = 5000;
+    r.of.form = (struct form){ .no = str("1"), .valid_from = 20220101, .state = ACCEPTED, .of = v, .given = 1u | 1u << period | 1u << stock };
+    cr_assert_eq(submit(&county, r, NULL), LZ_not_allowed, "its own");
+    r.of.form.state = SUBMITTED;
+    cr_assert_eq(submit(&county, r, &version), LZ_ok, "%s", fail.text);
+    struct record on = { .kind = KIND_ruling, .subject = version, .of.ruling = { ACCEPTED, { 0 } } };
+    cr_assert_eq(submit(&county, on, NULL), LZ_not_allowed, "on its own");
+    cr_assert_eq(submit(&city, on, NULL), LZ_not_found, "the city has not got it yet");
+    exchange(&city, &county);
+    on.of.ruling.state = SUBMITTED;
+    cr_assert_eq(submit(&city, on, NULL), LZ_not_allowed, "that is the county's step");
+    on.of.ruling.state = RETURNED;
+    cr_assert_eq(submit(&city, on, NULL), LZ_bad_argument, "no reason given");
+    on.of.ruling.text = str("与年度变更调查不符");
+    cr_assert_eq(submit(&city, on, &ruling), LZ_ok, "%s", fail.text);
+    exchange(&city, &county);
+    exchange(&city, &county);
+    for (int i = 0; i < 2; i++) {
+        struct node *n = i ? &city : &county;
+        begin(n);
+        cr_assert(flow_entry(n->flow, kind->number, RECIPIENT, str("1"), 0, &now));
+        cr_assert(now.of.form.state == RETURNED && now.origin == RECIPIENT && rec_id_equal(now.subject, ruling), "at %u", n->unit);
+        store_abort(n->store);
+        flow_forget(n->flow);
+    }
+    /* a ruling on what has changed since has no effect */
+    v[stock].number = 6000;
+    r.of.form.valid_from = lz_date_of(wall);
+    cr_assert_eq(submit(&county, r, &version), LZ_ok, "%s", fail.text);
+    exchange(&city, &county);
+    v[stock].number = 7000;
+    cr_assert_eq(submit(&county, r, NULL), LZ_ok);
+    on.subject = version;
+    on.of.ruling = (struct ruling){ ACCEPTED, { 0 } };
+    cr_assert_eq(submit(&city, on, NULL), LZ_ok);
+    exchange(&city, &county);
+    cr_assert_eq(sum_of(&county, kind->number, (struct rec_id){ 0 }, 0).of[COUNTER_records], 0, "it was accepted unseen");
+    begin(&city);
+    cr_assert(flow_entry(city.flow, kind->number, RECIPIENT, str("1"), 0, &now));
+    store_abort(city.store);
+    flow_forget(city.flow);
+    on.subject = record_id(&now);
+    cr_assert_eq(submit(&city, on, NULL), LZ_ok, "%s", fail.text);
+    exchange(&city, &county);
+    exchange(&city, &county);
+    struct counters c = sum_of(&county, kind->number, sums_subject(kind->number, 2, 202200), 0);
+    cr_assert(c.of[COUNTER_records] == 1 && c.of[COUNTER_reporting] == 1);
+    r.of.form.state = ACCEPTED;
+    cr_assert_eq(submit(&county, r, NULL), LZ_not_allowed, "what was accepted is not changed in silence");
+    must_verify(&county);
+    must_verify(&city);
 }
 
 /* ---- sums ---- */
