@@ -163,7 +163,7 @@ struct csv_table {
     struct csv_in csv;
     struct arena *arena;             /* for what lives as long as the import */
     struct csv_row head;
-    struct { int16_t field; const char *measure; } columns[CSV_FIELDS_MAX];
+    struct { int field; const char *measure; } columns[CSV_FIELDS_MAX];
     uint32_t present;                /* fields that have a column or a constant: an empty cell there clears */
     size_t ignored, constants;
     bool foreign;                    /* ids are of the store that wrote it: a key, unless that is this one */

@@ -120,7 +120,7 @@ static enum lz_err ask_rows(struct session *session, const struct command *comma
 enum lz_err table_export(struct session *session, const struct command *command, uint32_t *n, struct lz_fail *fail) {
     const struct lz_bytes *kind = command_arg(command, "what"), *path = command_arg(command, "file");
     struct table_kind of;
-    struct answer answer;
+    struct answer answer = { .n_rows = 0 };
     struct out_file file;
     struct csv_out csv;
     bool zh;

@@ -272,7 +272,7 @@ enum lz_err follow_export(struct session *session, const struct command *command
     const struct lz_bytes *folder = command_arg(command, "what"), *since = command_arg(command, "since"), *format = command_arg(command, "format");
     const struct lz_bytes *headings = command_arg(command, "headings");
     struct run *run = client_alloc(session->arena, sizeof *run);
-    *run = (struct run){ .session = session, .folder = (const char *)folder->data, .kinds = command_arg(command, "kind") };
+    *run = (struct run){ .session = session, .folder = (const char *)folder->data, .from = "0", .chain = "0", .kinds = command_arg(command, "kind") };
     run->csv = format && lz_bytes_equal(*format, lz_bytes_str("csv"));
     run->zh = headings && lz_bytes_equal(*headings, lz_bytes_str("zh"));
     run->local = command_arg(command, "local") != NULL;

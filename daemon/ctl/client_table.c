@@ -68,7 +68,7 @@ bool table_kind_find(const char *name, struct table_kind *table) {
 /* ---- columns ------------------------------------------------------------------------------------------------------------- */
 
 enum { COLUMN_IGNORED = -1, COLUMN_NO = -2, COLUMN_ID = -3, COLUMN_STATE = -4, COLUMN_FROM = -5, COLUMN_ORIGIN = -6, COLUMN_UNKNOWN = -9 };
-static const struct { const char *name, *zh; int16_t column; } fixed[] = {
+static const struct { const char *name, *zh; int column; } fixed[] = {
     { "no", "编号", COLUMN_NO }, { "id", "记录编号", COLUMN_ID }, { "origin", "登记单位", COLUMN_ORIGIN }, { "state", "状态", COLUMN_STATE },
     { "valid_from", "生效日期", COLUMN_FROM }, { "line", "行号", COLUMN_IGNORED }, { "reason", "拒收原因", COLUMN_IGNORED }, { "-", "-", COLUMN_IGNORED },
     { "written", "登记时间", COLUMN_IGNORED },
@@ -82,9 +82,9 @@ static size_t field_named(const struct table_kind *of, struct lz_bytes name) {
     return i;
 }
 
-static int16_t column_named(const struct table_kind *of, struct lz_bytes name) {
+static int column_named(const struct table_kind *of, struct lz_bytes name) {
     size_t at = field_named(of, name);
-    if (at < of->n_fields) return (int16_t)at;
+    if (at < of->n_fields) return (int)at;
     for (size_t i = 0; i < LZ_COUNT(fixed); i++) {
         if (!is(name, fixed[i].name) && !is(name, fixed[i].zh)) continue;
         bool forms = fixed[i].column == COLUMN_STATE || fixed[i].column == COLUMN_FROM;
@@ -130,7 +130,7 @@ static enum lz_err check_measure(const struct form_field *field, const char *mea
 static enum lz_err take_column(struct csv_table *t, size_t at, char *strangers, size_t size, struct lz_fail *fail) {
     struct lz_bytes heading = csv_plain(t->head.fields[at]), name = heading;
     const char *mapped = map_column(t->map, heading), *measure = NULL;
-    int16_t column = mapped ? column_named(&t->of, lz_bytes_str(mapped)) : column_named(&t->of, heading);
+    int column = mapped ? column_named(&t->of, lz_bytes_str(mapped)) : column_named(&t->of, heading);
     if (mapped && column == COLUMN_UNKNOWN) return lz_refuse(fail, LZ_bad_argument, "映射文件 [columns]：%s没有字段“%.60s”", lz_said(fail, t->of.kind->zh), mapped);
     struct lz_bytes base = without_measure(t->arena, heading, &measure);
     if (column == COLUMN_UNKNOWN) column = column_named(&t->of, name = base);
@@ -157,7 +157,7 @@ static enum lz_err check_constants(struct csv_table *t, struct lz_fail *fail) {
     struct lz_bytes value;
     const char *name;
     for (; (name = map_constant(t->map, t->constants, &value)); t->constants++) {
-        int16_t column = column_named(&t->of, lz_bytes_str(name));
+        int column = column_named(&t->of, lz_bytes_str(name));
         if (column == COLUMN_UNKNOWN || column == COLUMN_IGNORED || column == COLUMN_ID)
             return lz_refuse(fail, LZ_bad_argument, "映射文件 [constants]：%s没有字段“%.60s”", lz_said(fail, t->of.kind->zh), name);
         if (column >= 0) t->present |= 1u << column;
@@ -269,7 +269,7 @@ struct said {
     uint32_t valid_from;
 };
 
-static enum lz_err take_cell(struct csv_table *t, struct arena *arena, int16_t column, const char *measure, struct lz_bytes text, struct said *said,
+static enum lz_err take_cell(struct csv_table *t, struct arena *arena, int column, const char *measure, struct lz_bytes text, struct said *said,
                              struct lz_fail *fail) {
     static const struct form_field day = { "valid_from", "生效日期", FIELD_DATE, 0, NULL };
     int64_t number = 0;

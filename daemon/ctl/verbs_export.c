@@ -1,6 +1,7 @@
 /* verbs_export: records as rows for files: every field by its name, as the text (=NAME) or the number (#NAME) that is kept and, where that is
  * something else, as people read it (~NAME). The client makes JSON or CSV of them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include "ctl_room.h"
 
 enum { NAME_BYTES = 48 };
@@ -268,18 +269,30 @@ static enum lz_err read_kind(struct call *c, uint16_t kind, uint32_t only) {
 /* Where a follower stands: the entry it has taken whole, how many records of the next one, and what the store had given out by then. */
 struct spot { struct cursor at; uint32_t taken; };
 
+/* The next hexadecimal number behind a dash; false: there is none, or it is too large. */
+static bool next_hex(const char **text, uint64_t max, uint64_t *value) {
+    char *end = NULL;
+    if (**text != '-' || !(((*text)[1] >= '0' && (*text)[1] <= '9') || ((*text)[1] >= 'a' && (*text)[1] <= 'f'))) return false;
+    *value = strtoull(*text + 1, &end, 16);
+    *text = end;
+    return *value <= max;
+}
+
 static bool place_parse(const char *text, struct spot *place) {
-    unsigned long long position, seen;
-    unsigned taken;
-    int end = 0;
-    char hex[33];
+    static const uint64_t MOST = UINT64_C(1) << 62;
+    uint64_t position, taken, seen;
+    char hex[33] = "";
     *place = (struct spot){ .taken = 0 };
     if (strcmp(text, "0") == 0) return true;
-    if (sscanf(text, "%32[0-9a-f]-%llx-%x-%llx%n", hex, &position, &taken, &seen, &end) != 4 || text[end] || position > seen) return false;
-    if (!lz_hex_parse(hex, place->at.epoch.b, sizeof place->at.epoch.b)) return false;
+    if (strlen(text) <= 32) return false;
+    memcpy(hex, text, 32);
+    const char *rest = text + 32;
+    bool good = lz_hex_parse(hex, place->at.epoch.b, sizeof place->at.epoch.b) && next_hex(&rest, MOST, &position) && next_hex(&rest, UINT32_MAX, &taken) &&
+                next_hex(&rest, MOST, &seen) && !*rest && position <= seen;
+    if (!good) return false;
     place->at.position = position;
     place->at.seen = seen;
-    place->taken = taken;
+    place->taken = (uint32_t)taken;
     return true;
 }
 
