@@ -86,8 +86,8 @@ const char *next_of_referred(struct call *c, struct rec_id id) {
     struct standing s;
     char legal[256];
     if (!flow_record(c->flow, id, &referral) || !problem_of(c, &referral, &problem, &s)) return "";
-    flow_legal(c->flow, &problem, &s, 0, c->lang, legal, sizeof legal);
-    return arena_printf(c->arena, lz_text(c->lang, "；问题现在是“%s”，可办理：%s"), lz_text(c->lang, state_zh(MACHINE_PROBLEM, s.state)), legal);
+    flow_legal(c->flow, &problem, &s, 0, c->fail->lang, legal, sizeof legal);
+    return arena_printf(c->arena, said(c, "；问题现在是“%s”，可办理：%s"), said(c, state_zh(MACHINE_PROBLEM, s.state)), legal);
 }
 
 void rows_referrals(struct call *c, const struct record *problem) {
