@@ -13,7 +13,7 @@ static enum lz_err entry_of(struct call *c, const char *text, struct rec_id *id,
     size_t n = strcspn(text, "/ ");
     struct record r;
     uint32_t unit = c->unit;
-    *is = text[n] != 0 && n < sizeof name;
+    *is = n < sizeof name && text[n] != 0;
     if (!*is) return LZ_ok;
     memcpy(name, text, n);
     name[n] = 0;
@@ -58,8 +58,7 @@ static enum lz_err find_file(struct call *c, struct flow_file *file) {
     if (n < HASH_TYPED_LEAST || n >= HEX_BYTES || !is_hex(text)) return bad_hash(c);
     memset(low, '0', sizeof low);
     memset(high, 'f', sizeof high);
-    memcpy(low, text, n);
-    memcpy(high, text, n);
+    for (size_t i = 0; i < n; i++) low[i] = high[i] = text[i];
     low[HEX_BYTES - 1] = high[HEX_BYTES - 1] = 0;
     if (!lz_hex_parse(low, from, sizeof from) || !lz_hex_parse(high, to, sizeof to)) return bad_hash(c);
     enum lz_err err = flow_find_file(c->flow, from, to, hash);
@@ -102,7 +101,7 @@ static void row_file(struct call *c, const char *section, const struct flow_file
 
 void rows_attachments(struct call *c, struct rec_id subject) {
     struct key at = { 0 };
-    struct flow_file file;
+    struct flow_file file = { .pieces = 0 };
     while (!c->cut && flow_next_attached(c->flow, subject, &at, &file)) row_file(c, "attachments", &file);
 }
 
@@ -230,7 +229,7 @@ enum lz_err verb_attach_piece(struct call *c) {
 /* ---- taking out ---- */
 
 enum lz_err verb_attachment_get(struct call *c) {
-    struct flow_file file;
+    struct flow_file file = { .pieces = 0 };
     enum lz_err err = find_file(c, &file);
     if (err != LZ_ok) return err;
     row_file(c, "attachments", &file);
@@ -261,7 +260,7 @@ enum lz_err verb_attachment_fetch(struct call *c) {
     struct record d = { .kind = KIND_attachment_wish, .targets = &unit, .n_targets = 1 };
     struct attachment_wish *w = &d.of.attachment_wish;
     struct rec_id id;
-    struct flow_file file;
+    struct flow_file file = { .pieces = 0 };
     const char *what = arg_text(c, "what");
     char text[REC_ID_TEXT];
     bool by_hash = what && strlen(what) == HEX_BYTES - 1 && is_hex(what);
@@ -283,7 +282,7 @@ enum lz_err verb_attachment_fetch(struct call *c) {
 static void row_wish(struct call *c, const struct record *r) {
     char hex[HEX_BYTES];
     struct key at = { 0 };
-    struct flow_file file;
+    struct flow_file file = { .pieces = 0 };
     size_t files = 0, whole = 0, nothing = 0;
     while (flow_next_attached(c->flow, record_id(r), &at, &file)) {
         files += file.state != FILE_NOTHING;

@@ -179,8 +179,8 @@ static void act(struct world *w, const struct event *e) {
     bool ruling = kind_is_directive(subject.kind) && subject.origin == n->code;
     size_t first = roll(&die, move_count());
     if (!program_knows(n->program, subject.kind)) return;
-    if (e->seed % 8 == 5) { attach(w, n, subject, e->seed); return; }
-    if (e->seed % 16 == 3) { wish(w, n, t, e->seed); return; }
+    if (e->seed % 16 == 5) { attach(w, n, subject, e->seed); return; }
+    if (e->seed % 32 == 3) { wish(w, n, t, e->seed); return; }
     for (size_t i = 0, tries = 0; i < move_count() && tries < 5; i++) {
         const struct move_row *row = move_at((first + i) % move_count());
         if (row->machine != kind_row(subject.kind)->machine) continue;
