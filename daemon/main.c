@@ -216,6 +216,13 @@ static void take_numbers(struct daemon *d) {
 #define NUMBERS_OF(c) .numbers = { { KIND_general_order, (c)->numbers_general_order }, { KIND_supervision_letter, (c)->numbers_supervision_letter }, \
     { KIND_work_reminder, (c)->numbers_work_reminder }, { KIND_task, (c)->numbers_task }, { KIND_bulletin, (c)->numbers_bulletin } }
 
+static enum lz_err check_schedule(const struct config *c, struct lz_fail *fail) {
+    static const char *const good[] = { "", "month", "quarter", "half", "year" };
+    for (size_t i = 0; i < LZ_COUNT(good); i++)
+        if (strcmp(c->bulletin_schedule, good[i]) == 0) return LZ_ok;
+    return lz_refuse(fail, LZ_bad_config, "[bulletin] schedule 没有“%.40s”；可用：month、quarter、half、year，或留空", c->bulletin_schedule);
+}
+
 static enum lz_err check_numbers(const struct config *c, struct lz_fail *fail) {
     const struct ctl_options o = { NUMBERS_OF(c) };
     char text[NUMBER_BYTES_MAX + 1];
@@ -229,6 +236,7 @@ static enum lz_err check_numbers(const struct config *c, struct lz_fail *fail) {
 static enum lz_err check_whole(struct daemon *d, struct lz_fail *fail) {
     const struct config *c = &d->config;
     enum lz_err err = check_numbers(c, fail);
+    if (err == LZ_ok) err = check_schedule(c, fail);
     if (err != LZ_ok) return err;
     if (!c->node_unit) return lz_refuse(fail, LZ_bad_config, "缺少 [node] unit");
     if (!c->store_path[0]) return lz_refuse(fail, LZ_bad_config, "缺少 [store] path");
@@ -311,7 +319,7 @@ static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
     err = wire_open(&d->wire, &d->wire_options, fail);
     if (err == LZ_ok) err = turn_open(&d->turn, o, now, fail);
     if (err != LZ_ok) return err;
-    d->ctl = ctl_create(&(struct ctl_options){ NUMBERS_OF(c), .stale_days = (uint32_t)c->import_stale_days, .turn = d->turn, .roster = d->roster,
+    d->ctl = ctl_create(&(struct ctl_options){ NUMBERS_OF(c), .stale_days = (uint32_t)c->import_stale_days, .bulletin_every = c->bulletin_schedule, .turn = d->turn, .roster = d->roster,
                                               .wire = d->wire, .roster_path = c->keys_children,
                                                .software = o->software, .store_path = c->store_path, .started_wall_ms = now.wall_ms });
     struct drop_options drop = { .turn = d->turn, .in = c->bundle_in, .out = c->bundle_out, .every_ms = c->bundle_every_s * 1000,
@@ -355,6 +363,7 @@ static enum lz_err one_turn(struct daemon *d) {
     wire_wait(d->wire, wait < WAIT_MAX_MS ? wait : WAIT_MAX_MS);                /* the only place we sleep          */
     turn_begin(d->turn, lz_clock_now());                                       /* the only place we read the clock */
     take_input(d);
+    ctl_daily(d->ctl);
     drop_turn(d->drop);
     enum lz_err err = turn_commit(d->turn);
     while (turn_next_send(d->turn, &packet)) wire_send(d->wire, &packet);

@@ -20,11 +20,14 @@ struct ctl_options {
     const char *software;
     const char *store_path;
     uint64_t started_wall_ms;
+    const char *bulletin_every;      /* month, quarter, half, year; "" or NULL: only when somebody asks for it */
     uint32_t stale_days;             /* of a source of imports; 0: as usual */
 };
 struct ctl;
 struct ctl *ctl_create(const struct ctl_options *options);
 void ctl_destroy(struct ctl **ctl_p);
+/* What the calendar asks for: the periodic bulletin. Call once a turn, when what came has been served. */
+void ctl_daily(struct ctl *ctl);
 /* For one more ask in this turn; one that is served without room is dropped, and its client asks again. */
 bool ctl_has_room(const struct ctl *ctl);
 /* Runs one ask in the present turn. client: opaque, where its answer goes. */

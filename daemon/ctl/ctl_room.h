@@ -165,6 +165,14 @@ enum lz_err take_form_kind(struct call *c, const struct kind_row **kind);      /
 enum lz_err take_period(struct call *c, uint32_t *period);             /* the option `period`; left alone when not given */
 enum lz_err take_part(struct call *c, uint32_t *by);                   /* the option `by`: a child or this unit */
 
+/* verbs_indicators.c: set 0 the figure reported, 1 that of the beginning of the plan, 2 its target; empty when nobody has given it */
+bool indicator_is_rate(const struct form_word *word);
+void indicator_figure(const struct kind_row *kind, const struct form_word *word, const struct counters *sum, size_t set, char text[FORM_PRINT_BYTES]);
+/* verbs_bulletin.c: the last whole month, quarter, half or year before the day */
+uint32_t period_before(const char *every, uint32_t today);
+/* Issues the bulletin of the last period, if there is none yet. True: nothing is left to do today. */
+bool bulletin_when_due(struct call *c, const char *every);
+
 /* audit.c */
 void audit_write(struct call *c, enum lz_err outcome);
 /* server.c */

@@ -50,6 +50,8 @@ struct ctl {
     bool restored;                   /* it was put back: the links of `changes` follow in the next turn */
     char *roster_before;             /* ROSTER_TEXT_MAX, as it was when the turn began; valid while n_changes > 0 */
     size_t roster_before_len;
+    uint32_t daily;                  /* the day of which all is done that the calendar asks for */
+    uint64_t daily_ms;               /* the last look; monotonic */
 };
 
 /* ---- the verbs ------------------------------------------------------------------------------------------------------------------ */
@@ -375,6 +377,21 @@ void ctl_serve(struct ctl *ctl, const uint8_t *client, size_t client_len, uint32
     /* no room for its answer: as if it had not come; its client will ask again */
     if (!ctl_has_room(ctl)) { lz_log(LZ_WARN, "ask.dropped answers=%zu", ctl->n_out); return; }
     serve(ctl, client, client_len, uid, packet, true);
+}
+
+enum { DAILY_MS = 5000 };
+
+void ctl_daily(struct ctl *ctl) {
+    struct ask ask = { .seq = 0 };
+    struct lz_fail fail = { 0 };
+    struct lz_now now = turn_now(ctl->o.turn);
+    uint32_t today = lz_date_of(now.wall_ms);
+    if (!ctl->o.bulletin_every || !ctl->o.bulletin_every[0] || ctl->daily == today) return;
+    if (ctl->daily_ms && now.mono_ms < ctl->daily_ms + DAILY_MS) return;
+    ctl->daily_ms = now.mono_ms;
+    struct call c = call_make(ctl, NULL, 0, &ask, &fail);
+    c.author = flow_daemon_author;
+    if (bulletin_when_due(&c, ctl->o.bulletin_every)) ctl->daily = today;
 }
 
 static void settle_restored(struct ctl *ctl) {

@@ -31,16 +31,17 @@ static void print_quantity(enum field_type type, int64_t value, char out[FORM_PR
     form_number_print(&field, value, out);
 }
 
-/* One of the three figures: a rate, or a quantity; empty when nobody has given it. */
-static void cell_figure(struct call *c, const char *name, const struct kind_row *kind, const struct counters *sum, size_t set, bool is_rate, bool is_stock) {
-    char text[FORM_PRINT_BYTES] = "";
+bool indicator_is_rate(const struct form_word *word) { return strcmp(word->name, "forest_stock") != 0 && strcmp(word->name, "desert_treated") != 0; }
+
+void indicator_figure(const struct kind_row *kind, const struct form_word *word, const struct counters *sum, size_t set, char text[FORM_PRINT_BYTES]) {
+    bool is_stock = strcmp(word->name, "forest_stock") == 0, is_rate = indicator_is_rate(word);
     int64_t part = sum_named(kind, sum, sets[set][is_stock ? 2 : 0]), rate;
+    text[0] = 0;
     if (is_rate) {
-        if (rate_of(part, sum_named(kind, sum, sets[set][1]), &rate)) (void)snprintf(text, sizeof text, "%" PRId64 ".%02d%%", rate / 100, (int)(rate % 100));
+        if (rate_of(part, sum_named(kind, sum, sets[set][1]), &rate)) (void)snprintf(text, FORM_PRINT_BYTES, "%" PRId64 ".%02d%%", rate / 100, (int)(rate % 100));
     } else if (part > 0 || set == 0) {
         print_quantity(is_stock ? FIELD_VOLUME : FIELD_AREA, part, text);
     }
-    cell_text(c, name, text);
 }
 
 /* Reached, in percent of the target: of a rate by the rates, of a quantity by the quantities. */
@@ -59,7 +60,7 @@ static void row_indicator(struct call *c, const struct kind_row *kind, const str
     uint32_t expected = units_expected(c, unit ? unit : c->unit);
     arena_rewind(c->arena, mark);
     if ((unit == c->unit && c->roster->n_children && sum.of[COUNTER_records] == 0) || !row_begin(c, "indicators")) return;
-    bool is_stock = strcmp(word->name, "forest_stock") == 0, is_rate = !is_stock && strcmp(word->name, "desert_treated") != 0;
+    bool is_stock = strcmp(word->name, "forest_stock") == 0, is_rate = indicator_is_rate(word);
     char period[FORM_PRINT_BYTES], text[FORM_PRINT_BYTES] = "";
     period_print(heading.period, period);
     cell_text(c, "indicator", word->name);
@@ -68,9 +69,11 @@ static void row_indicator(struct call *c, const struct kind_row *kind, const str
     cell_unit(c, "unit", unit);
     if (unit) cell_unit_name(c, "name", unit);
     else cell_text(c, "name", "合计");
-    cell_figure(c, "actual", kind, &sum, 0, is_rate, is_stock);
-    cell_figure(c, "baseline", kind, &sum, 1, is_rate, is_stock);
-    cell_figure(c, "target", kind, &sum, 2, is_rate, is_stock);
+    static const char *const figures[] = { "actual", "baseline", "target" };
+    for (size_t set = 0; set < LZ_COUNT(figures); set++) {
+        indicator_figure(kind, word, &sum, set, text);
+        cell_text(c, figures[set], text);
+    }
     cell_reached(c, kind, &sum, is_rate, is_stock);
     print_quantity(is_stock ? FIELD_VOLUME : FIELD_AREA, sum_named(kind, &sum, sets[0][is_stock ? 2 : 0]), text);
     cell_text(c, "part", text);

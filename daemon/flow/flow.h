@@ -94,6 +94,8 @@ struct flow_options {
     bool exporting;                  /* every record that lands enters the feed for files too */
     struct flow_settings settings;
 };
+/* Whose hand it is when the daemon acts by itself. */
+extern const struct lz_bytes flow_daemon_author;
 struct flow;
 struct flow *flow_create(const struct flow_options *options);
 void flow_destroy(struct flow **flow_p);

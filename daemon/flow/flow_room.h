@@ -66,7 +66,6 @@ struct flow {
     uint32_t involved[SUBJECT_MOVES_MAX + 1];
 };
 enum due_what { DUE_JUDGE = 1, DUE_ROLLUP = 2, DUE_ENTRY = 3 };
-extern const struct lz_bytes flow_daemon_author;
 
 /* standing.c */
 struct cached_standing *standing_of(struct flow *f, struct rec_id subject, uint32_t unit);    /* folded, NULL out of memory */

@@ -1353,6 +1353,53 @@ Test(ctl, children_are_kept_in_the_file) {
     node_close(n);
 }
 
+/* What a child has sent up: two tasks, one of them closed. */
+static void sums_from_below(struct node *n, uint32_t child) {
+    uint8_t key[2 + REC_ID_BYTES] = { 0, KIND_task };
+    struct record r = { .origin = child, .kind = KIND_rollup, .stamp = UINT64_C(1) << 60, .epoch = 1, .lane = LANE_ROUTINE, .direction = DIRECTION_UP,
+                        .reach = REACH_PARENT, .tier = TIER_COUNTY, .key = lz_bytes_of(key, sizeof key) };
+    r.of.rollup = (struct rollup){ .kind = KIND_task };
+    r.of.rollup.sum.of[COUNTER_total] = 2;
+    r.of.rollup.sum.of[COUNTER_state_0 + HANDLING_closed] = 1;
+    begin(n);
+    cr_assert_eq(record_encode(turn_arena(n->turn), &r, &n->fail), LZ_ok, "%s", n->fail.text);
+    cr_assert_eq(flow_land(turn_flow(n->turn), &r, LAND_PEER), LZ_ok);
+    end(n);
+}
+static void days_pass(struct node *n, uint64_t ms) {
+    later(n, ms);
+    begin(n);
+    ctl_daily(n->ctl);
+    end(n);
+}
+
+/* By the calendar, once a month, however often it is looked at; nothing as long as there is nothing to tell. */
+Test(ctl, a_bulletin_is_made_by_the_calendar) {
+    struct node *n = node_open(CITY, 0);
+    GOOD(WRITE(n, "child add", "code=410802", arg(n, "key", new_key(n))));
+    ctl_destroy(&n->ctl);
+    n->ctl = ctl_create(&(struct ctl_options){ .turn = n->turn, .roster = n->roster, .roster_path = n->roster_path, .software = "", .store_path = "",
+                                               .bulletin_every = "month" });
+    days_pass(n, LZ_DAY_MS);
+    GOOD(READ(n, "bulletin list"));
+    cr_assert_eq(n->answer.n_rows, 0, "nothing to tell");
+    sums_from_below(n, 410802);
+    for (int i = 0; i < 4; i++) days_pass(n, LZ_DAY_MS / 3);
+    GOOD(READ(n, "bulletin list"));
+    cr_assert_eq(rows_of(n, "list"), 1);
+    GOOD(WRITE(n, "bulletin make"));
+    GOOD(READ(n, "bulletin list"));
+    cr_assert_eq(rows_of(n, "list"), 1, "a clerk asks for the same one");
+    for (int i = 0; i < 2; i++) days_pass(n, UINT64_C(31) * LZ_DAY_MS);
+    for (int i = 0; i < 2; i++) days_pass(n, LZ_DAY_MS / 3);
+    GOOD(READ(n, "bulletin list"));
+    cr_assert_eq(rows_of(n, "list"), 3, "the next months");
+    GOOD(READ(n, "bulletin draft", "period=2022"));
+    cr_assert_eq(rows_of(n, "ranking"), 1);
+    REFUSED(n, LZ_bad_date, READ(n, "bulletin draft", "period=never"));
+    node_close(n);
+}
+
 Test(ctl, a_child_is_not_added_when_the_file_cannot_be_written) {
     struct node *n = node_open(CITY, 0);
     snprintf(n->roster_path, sizeof n->roster_path, "%s/nowhere/children", n->directory);
