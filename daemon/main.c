@@ -319,7 +319,8 @@ static enum lz_err start(struct daemon *d, struct lz_fail *fail) {
     err = wire_open(&d->wire, &d->wire_options, fail);
     if (err == LZ_ok) err = turn_open(&d->turn, o, now, fail);
     if (err != LZ_ok) return err;
-    d->ctl = ctl_create(&(struct ctl_options){ NUMBERS_OF(c), .stale_days = (uint32_t)c->import_stale_days, .bulletin_every = c->bulletin_schedule, .turn = d->turn, .roster = d->roster,
+    d->ctl = ctl_create(&(struct ctl_options){ NUMBERS_OF(c), .stale_days = (uint32_t)c->import_stale_days, .bulletin_every = c->bulletin_schedule,
+                                              .turn = d->turn, .roster = d->roster,
                                               .wire = d->wire, .roster_path = c->keys_children,
                                                .software = o->software, .store_path = c->store_path, .started_wall_ms = now.wall_ms });
     struct drop_options drop = { .turn = d->turn, .in = c->bundle_in, .out = c->bundle_out, .every_ms = c->bundle_every_s * 1000,

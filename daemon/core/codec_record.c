@@ -60,6 +60,7 @@ static void directive_fill(struct arena *arena, const struct directive *in, Lz__
     CODEC_SET(out, item, in->item);
     CODEC_SET(out, due_ms, in->due_ms);
     CODEC_SET(out, answer_wanted, in->answer_wanted);
+    CODEC_SET(out, holds_parent, in->holds_parent);
     struct lz_bytes parent = codec_id_data(arena, in->parent), about = codec_id_data(arena, in->about);
     CODEC_SET_BYTES(out, parent, parent);
     CODEC_SET_BYTES(out, about, about);
@@ -322,6 +323,7 @@ static void directive_take(struct gate *g, const Lz__Directive *in, struct direc
     out->item = in->item;
     out->due_ms = in->due_ms;
     out->answer_wanted = in->answer_wanted;
+    out->holds_parent = in->holds_parent;
     if (g->err == LZ_ok && out->title.len == 0) g->err = lz_refuse(g->fail, LZ_bad_argument, "缺少标题");
     if (g->err == LZ_ok && out->number.len && !number_parse(out->number, &out->year, &out->serial))
         g->err = lz_refuse(g->fail, LZ_bad_argument, "文号应形如 焦林长督〔2022〕3号");

@@ -96,6 +96,7 @@ struct directive {
     struct lz_bytes plan;            /* 焦林长办〔2022〕6号 */
     uint64_t due_ms;                 /* 0: no limit */
     bool answer_wanted;              /* signing is not enough */
+    bool holds_parent;               /* its issuer reports on `parent` when this one is closed everywhere */
     struct rec_id parent;            /* the directive that this one breaks down */
     struct rec_id about;             /* the problem that this one is on */
 };

@@ -92,6 +92,7 @@ static void cells_directive(struct call *c, const struct directive *d) {
     moment(c, "due", d->due_ms);
     number(c, "answer", d->answer_wanted);
     id_of(c, "parent", d->parent);
+    number(c, "hold", d->holds_parent);
     id_of(c, "about", d->about);
 }
 

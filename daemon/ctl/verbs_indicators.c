@@ -38,7 +38,8 @@ void indicator_figure(const struct kind_row *kind, const struct form_word *word,
     int64_t part = sum_named(kind, sum, sets[set][is_stock ? 2 : 0]), rate;
     text[0] = 0;
     if (is_rate) {
-        if (rate_of(part, sum_named(kind, sum, sets[set][1]), &rate)) (void)snprintf(text, FORM_PRINT_BYTES, "%" PRId64 ".%02d%%", rate / 100, (int)(rate % 100));
+        if (rate_of(part, sum_named(kind, sum, sets[set][1]), &rate))
+            (void)snprintf(text, FORM_PRINT_BYTES, "%" PRId64 ".%02d%%", rate / 100, (int)(rate % 100));
     } else if (part > 0 || set == 0) {
         print_quantity(is_stock ? FIELD_VOLUME : FIELD_AREA, part, text);
     }

@@ -40,6 +40,7 @@ static enum lz_err take_links(struct call *c, struct directive *d) {
     enum lz_err err = arg_id(c, "parent", &d->parent);
     if (err == LZ_ok) err = arg_id(c, "about", &d->about);
     if (err != LZ_ok) return err;
+    if (d->holds_parent && rec_id_none(d->parent)) return lz_refuse(c->fail, LZ_bad_argument, "--hold 要与 --parent 同用：分解的是哪一件");
     if (!rec_id_none(d->parent) && !kind_is_directive(d->parent.kind)) return lz_refuse(c->fail, LZ_bad_argument, "--parent 应是一件下发的文件或任务");
     if (!rec_id_none(d->about) && d->about.kind != KIND_problem && d->about.kind != KIND_emergency)
         return lz_refuse(c->fail, LZ_bad_argument, "--about 应是一个问题或突发事件");
@@ -132,7 +133,8 @@ enum lz_err verb_issue(struct call *c) {
     *d = (struct directive){ .title = arg_bytes(c, "title"), .body = arg_bytes(c, "body"), .signers = arg_bytes(c, "signers"),
                              .lead = arg_bytes(c, "lead"), .responsible = arg_bytes(c, "responsible"), .measure = arg_bytes(c, "measure"),
                              .plan = arg_bytes(c, "plan"),
-                             .answer_wanted = arg_flag(c, "answer") || c->kind->number == KIND_supervision_letter };
+                             .answer_wanted = arg_flag(c, "answer") || c->kind->number == KIND_supervision_letter,
+                             .holds_parent = arg_flag(c, "hold") };
     enum lz_err err = take_number(c, &d->number);
     if (err == LZ_ok) err = take_targets(c, &draft);
     if (err == LZ_ok) err = take_lane(c, &draft);
@@ -234,6 +236,39 @@ static enum lz_err move_all(struct call *c, struct rec_id subject, const struct 
     return LZ_ok;
 }
 
+/* An own directive that breaks this one down, holds its report, and is not closed everywhere yet. */
+static bool still_held(struct call *c, const struct record *r, struct rec_id parent, size_t *open) {
+    const uint32_t *units;
+    *open = 0;
+    if (!r->of.directive.holds_parent || !rec_id_equal(r->of.directive.parent, parent)) return false;
+    size_t n = flow_recipients(c->flow, r, &units);
+    for (size_t i = 0; i < n; i++) {
+        struct standing s;
+        *open += !flow_standing(c->flow, record_id(r), units[i], &s) || state_open(MACHINE_HANDLING, s.state);
+    }
+    return *open > 0;
+}
+
+/* 分解落实: what was passed down comes back before it is reported up, where its issuer said so (--hold). */
+static enum lz_err check_passed_down(struct call *c, struct rec_id subject) {
+    for (size_t i = 0; i < kind_count(); i++) {
+        struct scan scan;
+        struct rec_id id;
+        if (kind_at(i)->machine != MACHINE_HANDLING || !scan_open(c, kind_at(i)->number, c->unit, &scan)) continue;
+        for (uint32_t looked = 0; looked < SCAN_SUBJECT_MAX && scan_next(c, &scan, &id); looked++) {
+            struct record r;
+            size_t mark = arena_used(c->arena), open;
+            char text[REC_ID_TEXT];
+            if (!flow_record(c->flow, id, &r)) continue;
+            if (!r.of.directive.holds_parent || !rec_id_equal(r.of.directive.parent, subject)) { arena_rewind(c->arena, mark); continue; }
+            if (!still_held(c, &r, subject, &open)) continue;
+            rec_id_print_short(id, text);
+            return lz_refuse(c->fail, LZ_illegal_move, "分解下发的 %s 还有 %zu 个单位没有办结，办结后才能报告这一件（trace 可查；不再需要的可撤回）", text, open);
+        }
+    }
+    return LZ_ok;
+}
+
 enum lz_err verb_move(struct call *c) {
     struct rec_id subject = { 0 };
     const struct move_row *row = NULL;
@@ -248,6 +283,8 @@ enum lz_err verb_move(struct call *c) {
     if (err == LZ_ok) err = turn_may_submit(c->turn, LANE_URGENT, c->fail);
     if (err != LZ_ok) return err;
     LZ_ASSERT(row);
+    if (row->machine == MACHINE_HANDLING && strcmp(row->name, "report") == 0) err = check_passed_down(c, subject);
+    if (err != LZ_ok) return err;
     draft.subject = subject;
     m->move = row->number;
     m->text = arg_bytes(c, "text");

@@ -131,6 +131,7 @@ static void make_directive(struct input *in, const struct pool *pool, struct dir
     d->item = (uint32_t)pick(in, 3);
     d->due_ms = take_moment(in, wall_ms);
     d->answer_wanted = chance(in, 128);
+    d->holds_parent = chance(in, 64);
     if (chance(in, 32)) d->parent = take_id(in, pool);
     if (chance(in, 32)) d->about = take_id(in, pool);
 }

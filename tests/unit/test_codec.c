@@ -41,7 +41,7 @@ static void fill_payload(struct record *r) {
     switch ((enum kind)r->kind) {
     case KIND_general_order: case KIND_supervision_letter: case KIND_work_reminder: case KIND_task: case KIND_bulletin:
         r->of.directive = (struct directive){ str("焦林长督〔2022〕3号"), 2022, 3, str("题目"), str("正文\n第二行"), str("签发人"), str("牵头"),
-                                              str("责任"), str("要求"), 19, str("焦林长办〔2022〕6号"), 1650729600000, true, some_task, some_move };
+                                              str("责任"), str("要求"), 19, str("焦林长办〔2022〕6号"), 1650729600000, true, true, some_task, some_move };
         break;
     case KIND_move: r->of.move = (struct move){ 4, 410802, some_move, some_move, str("已完成"), 1650729600000, 410000 }; break;
     case KIND_progress: r->of.progress = (struct progress){ 20220424, 35, 100, str("进展") }; break;
@@ -98,7 +98,7 @@ static struct record full(uint32_t kind) {
 #define SAME_ID(field) cr_assert(rec_id_equal(a->field, b->field), "kind %u: %s", kind, #field)
 static void same_directive(unsigned kind, const struct directive *a, const struct directive *b) {
     SAME_TEXT(number); SAME(year); SAME(serial); SAME_TEXT(title); SAME_TEXT(body); SAME_TEXT(signers); SAME_TEXT(lead); SAME_TEXT(responsible);
-    SAME_TEXT(measure); SAME(item); SAME_TEXT(plan); SAME(due_ms); SAME(answer_wanted); SAME_ID(parent); SAME_ID(about);
+    SAME_TEXT(measure); SAME(item); SAME_TEXT(plan); SAME(due_ms); SAME(answer_wanted); SAME(holds_parent); SAME_ID(parent); SAME_ID(about);
 }
 static void same_move(unsigned kind, const struct move *a, const struct move *b) {
     SAME(move); SAME(unit); SAME_ID(follows); SAME_ID(report); SAME_TEXT(text); SAME(due_ms); SAME(to_unit);
