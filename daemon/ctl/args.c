@@ -254,7 +254,11 @@ enum lz_err id_of_text(struct call *c, const char *name, const char *text, struc
         struct stored stored;
         if (!whole) find_short(c, *id, &found);
         else if (store_record_get(c->store, key_id(*id), &stored)) found_add(&found, *id);
-    } else find_number(c, lz_bytes_str(text), strcmp(name, "id") == 0 ? c->kind : NULL, &found);
+    } else {
+        const struct kind_row *only = strcmp(name, "id") == 0 ? c->kind : NULL;
+        find_number(c, lz_bytes_str(text), only, &found);
+        if (found.n == 0) find_number(c, lz_bytes_str(arg_narrow(c, name)), only, &found);
+    }
     if (found.n > 1) return ambiguous(c, text, &found);
     if (found.n == 0) return lz_refuse(c->fail, LZ_not_found, "没有找到“%.100s”；请写编号（如 410800-task-01M0W7Q0R8000）或文号（如 焦林长督〔2022〕3号），list 可查", text);
     *id = found.ids[0];
