@@ -12,7 +12,7 @@ OPT     ?= -O2 -g
 WARN    := -std=c11 -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Werror
 # what a modern Debian build has; tests/analysis/hardening reads it back from the binaries
 CONTROL := $(if $(findstring x86_64,$(shell uname -m)),-fcf-protection=full,$(if $(findstring aarch64,$(shell uname -m)),-mbranch-protection=standard))
-HARDEN  := -fstack-protector-strong -fstack-clash-protection $(CONTROL) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fPIE -fno-plt -Wformat -Wformat-security
+HARDEN  := -fstack-protector-strong -fstack-clash-protection $(CONTROL) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fPIE -fno-plt -Wformat=2 -Wformat-security
 LINK    := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 SAN     ?=
 CFLAGS  += $(WARN) $(OPT) $(HARDEN) $(SAN) $(DEFINES) -D_GNU_SOURCE -MMD -MP -I$(BUILD)/proto

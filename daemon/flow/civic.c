@@ -26,11 +26,6 @@ static bool shared(struct flow *f, struct lz_bytes name) {
     return false;
 }
 
-static enum lz_err refuse(struct lz_fail *fail, const struct record *chief, const char *format) {
-    struct lz_bytes name = entry_text_of(chief, "name");
-    return lz_refuse(fail, LZ_not_allowed, format, (int)name.len, (const char *)name.data);
-}
-
 static bool names_civic(struct flow *f, struct lz_bytes text, struct record *chief) {
     struct key at = { 0 };
     while (text.len && next_chief(f, &at, chief)) {
@@ -44,13 +39,15 @@ static bool names_civic(struct flow *f, struct lz_bytes text, struct record *chi
 enum lz_err civic_check_signers(struct flow *f, struct lz_bytes signers, struct lz_fail *fail) {
     struct record chief;
     if (!names_civic(f, signers, &chief)) return LZ_ok;
-    return refuse(fail, &chief, "%.*s是民间林长，可以反映问题，不能签发文件；请写签发的总林长、林长");
+    struct lz_bytes name = entry_text_of(&chief, "name");
+    return lz_refuse(fail, LZ_not_allowed, "%.*s是民间林长，可以反映问题，不能签发文件；请写签发的总林长、林长", (int)name.len, (const char *)name.data);
 }
 
 enum lz_err civic_check_author(struct flow *f, const struct move_row *move, struct lz_bytes author, struct lz_fail *fail) {
     struct record chief;
     if ((strcmp(move->name, "sign") != 0 && strcmp(move->name, "close") != 0) || !names_civic(f, author, &chief)) return LZ_ok;
-    return refuse(fail, &chief, "%.*s是民间林长，可以反映问题，不能签收或办结；请由林长办办理");
+    struct lz_bytes name = entry_text_of(&chief, "name");
+    return lz_refuse(fail, LZ_not_allowed, "%.*s是民间林长，可以反映问题，不能签收或办结；请由林长办办理", (int)name.len, (const char *)name.data);
 }
 
 enum lz_err civic_check_entry(struct flow *f, const struct record *d, struct lz_fail *fail) {
@@ -58,5 +55,6 @@ enum lz_err civic_check_entry(struct flow *f, const struct record *d, struct lz_
     struct lz_bytes no = strcmp(kind_row(d->kind)->name, "area") == 0 ? entry_text_of(d, "chief") : (struct lz_bytes){ 0 };
     bool named = no.len && no.len <= FORM_NO_BYTES_MAX && flow_entry(f, kind_by_name("chief")->number, f->o.unit, no, lz_date_of(f->now.wall_ms), &chief);
     if (!named || !is_civic(&chief)) return LZ_ok;
-    return refuse(fail, &chief, "%.*s是民间林长，不能做责任区、督导分区或联系点的林长；请写在任的林长编号 chief=…");
+    struct lz_bytes name = entry_text_of(&chief, "name");
+    return lz_refuse(fail, LZ_not_allowed, "%.*s是民间林长，不能做责任区、督导分区或联系点的林长；请写在任的林长编号 chief=…", (int)name.len, (const char *)name.data);
 }
