@@ -91,12 +91,12 @@ const char *arg_text(struct call *c, const char *name) {
 }
 
 /* What is a number, a code or a date: signs of an input method are taken for what they mean. */
-static const char *arg_narrow(struct call *c, const char *name) {
-    const char *text = arg_text(c, name);
+static const char *narrow_of(struct call *c, const char *text) {
     char *narrow = text ? arena_alloc_raw(c->arena, strlen(text) + 1) : NULL;
     if (narrow) (void)lz_text_narrow(lz_bytes_str(text), narrow, strlen(text) + 1);
     return narrow ? narrow : text;
 }
+static const char *arg_narrow(struct call *c, const char *name) { return narrow_of(c, arg_text(c, name)); }
 
 bool arg_flag(struct call *c, const char *name) {
     struct lz_bytes value = arg_bytes(c, name);
@@ -257,14 +257,14 @@ enum lz_err id_of_text(struct call *c, const char *name, const char *text, struc
     } else {
         const struct kind_row *only = strcmp(name, "id") == 0 ? c->kind : NULL;
         find_number(c, lz_bytes_str(text), only, &found);
-        if (found.n == 0) find_number(c, lz_bytes_str(arg_narrow(c, name)), only, &found);
+        if (found.n == 0) find_number(c, lz_bytes_str(narrow_of(c, text)), only, &found);
     }
     if (found.n > 1) return ambiguous(c, text, &found);
     if (found.n == 0) return lz_refuse(c->fail, LZ_not_found, "没有找到“%.100s”；请写编号（如 410800-task-01M0W7Q0R8000）或文号（如 焦林长督〔2022〕3号），list 可查", text);
     *id = found.ids[0];
     if (c->kind && strcmp(name, "id") == 0 && id->kind != c->kind->number)
-        return lz_refuse(c->fail, LZ_bad_argument, "“%.100s”是%s，不是%s", text, said(c, kind_row(id->kind) ? kind_row(id->kind)->zh : "别的种类"), said(c,
-                         c->kind->zh));
+        return lz_refuse(c->fail, LZ_bad_argument, "“%.100s”是%s，不是%s", text, said(c, kind_row(id->kind) ? kind_row(id->kind)->zh : "别的种类"),
+                         said(c, c->kind->zh));
     return LZ_ok;
 }
 

@@ -65,11 +65,11 @@ static void row_indicator(struct call *c, const struct kind_row *kind, const str
     char period[FORM_PRINT_BYTES], text[FORM_PRINT_BYTES] = "";
     period_print(heading.period, period);
     cell_text(c, "indicator", word->name);
-    cell_text(c, "indicator_zh", word->zh);
+    cell_word(c, "indicator_zh", word->zh);
     cell_text(c, "period", period);
     cell_unit(c, "unit", unit);
     if (unit) cell_unit_name(c, "name", unit);
-    else cell_text(c, "name", "合计");
+    else cell_word(c, "name", "合计");
     static const char *const figures[] = { "actual", "baseline", "target" };
     for (size_t set = 0; set < LZ_COUNT(figures); set++) {
         indicator_figure(kind, word, &sum, set, text);

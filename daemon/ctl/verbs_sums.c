@@ -84,7 +84,7 @@ static void row_part(struct call *c, const struct kind_row *kind, uint32_t unit,
     if (!row_begin(c, "parts")) return;
     cell_text(c, "_kind", kind->name);
     if (unit) { cell_unit(c, "origin", unit); cell_unit_name(c, "origin_name", unit); }
-    else { cell_text(c, "origin", ""); cell_text(c, "origin_name", "合计"); }
+    else { cell_text(c, "origin", ""); cell_word(c, "origin_name", "合计"); }
     cells_sums(c, kind, &sum);
     if (one) cell_i64(c, "reporting", sum.of[COUNTER_reporting]);
     else cell_text(c, "reporting", "");
@@ -104,7 +104,7 @@ static void row_heading(struct call *c, const struct kind_row *kind, uint32_t un
     cell_text(c, "_kind", kind->name);
     if (group) {
         cell_text(c, "group", named ? group->choices[heading.choice - 1].name : "");
-        cell_text(c, "group_zh", named ? group->choices[heading.choice - 1].zh : "");
+        cell_word(c, "group_zh", named ? group->choices[heading.choice - 1].zh : "");
     }
     cell_text(c, "period", period);
     cells_sums(c, kind, &sum);
@@ -118,7 +118,7 @@ static void rows_states(struct call *c, const struct kind_row *kind, uint32_t un
     for (size_t i = 0; i < kind->form->n_states; i++) {
         if (sum.of[COUNTER_state_0 + i] == 0 || !row_begin(c, "states")) continue;
         cell_text(c, "state", kind->form->states[i].name);
-        cell_text(c, "state_zh", kind->form->states[i].zh);
+        cell_word(c, "state_zh", kind->form->states[i].zh);
         cell_i64(c, "total", sum.of[COUNTER_state_0 + i]);
         row_end(c);
     }
