@@ -84,6 +84,13 @@ static bool may_keep(struct turn *t, struct link *l, enum lz_err why) {
     return true;
 }
 
+/* A record that is held, and waits for a newer program to take its effect: its row says so, whatever is said of it later. */
+static bool is_carried(struct turn *t, struct key row) {
+    struct lz_bytes v, name = lz_bytes_str(lz_err_name(LZ_unknown_kind));
+    return store_get(t->o.store, TABLE_refused, row, &v) && v.len >= 10 + name.len && lz_get16(v.data + 8) == name.len &&
+           memcmp(v.data + 10, name.data, name.len) == 0;
+}
+
 static void put_aside(struct turn *t, struct link *l, const struct record *r, enum lz_err why, const char *text) {
     struct key key = r->origin && r->key.len <= REGISTER_KEY_MAX ? key_of(r) : key_u64(lz_hash64(0, r->envelope.data, r->envelope.len));
     /* evidence is kept where there is room for it; of what is secret, nothing */
@@ -92,7 +99,8 @@ static void put_aside(struct turn *t, struct link *l, const struct record *r, en
     size_t n = strlen(name);
     t->counters.refused++;
     if (why == LZ_foreign_origin || why == LZ_wrong_direction) t->counters.forbidden++;
-    if (may_keep(t, l, why)) {
+    bool waits = why != LZ_unknown_kind && is_carried(t, key_refused(l->code, key));
+    if (!waits && may_keep(t, l, why)) {
         uint8_t *v = arena_alloc_raw(t->arena, 10 + n + kept);
         if (!v) { store_give_up(t->o.store); return; }
         lz_put64(v, t->now.wall_ms);

@@ -646,6 +646,40 @@ Test(follow, carries_what_it_does_not_understand) {
     arena_destroy(&own);
 }
 
+/* The row that leads to its taking effect with a newer program is not written over, when the same comes once more from who may not say it now. */
+Test(follow, remembers_that_it_carries_what_comes_again) {
+    struct node *top = add(TOP, 0, TIER_PROVINCE);
+    struct arena *own = arena_create(1 << 20);
+    struct feed_id up = { SCOPE_UP, LANE_ROUTINE };
+    uint32_t narrower[] = { CITY };
+    uint8_t key[32] = { 1 };
+    city = add(CITY, TOP, TIER_CITY);
+    enrol(top, CITY);
+    boot(top);
+    boot(city);
+    run(4000);
+    struct record r = a_record(KIND_problem, A, TIER_COUNTY);
+    cr_assert_eq(record_encode(own, &r, &fail), LZ_ok);
+    uint8_t *bytes = arena_copy(own, r.envelope.data, r.envelope.len), *kind = memchr(bytes, 0x10, r.envelope.len);
+    cr_assert(kind && kind[1] == KIND_problem);
+    kind[1] = 99;
+    struct lz_bytes envelope = lz_bytes_of(bytes, r.envelope.len), packet, v;
+    struct key row = key_refused(CITY, key_record(A, 99, (struct lz_bytes){ 0 }, r.stamp, r.epoch));
+    for (int again = 0; again < 2; again++) {
+        uint64_t at = cursor_at(top, CITY, up), refused = turn_counters(top->turn)->refused;
+        struct batch batch = { up, store_epoch(city->store), at, at + 1, at + 1, at + 1, false, &envelope, 1 };
+        cr_assert_eq(batch_encode(own, &batch, &packet), LZ_ok);
+        feed_bytes(top, CITY, CHANNEL_SYNC, packet);
+        cr_assert_eq(turn_counters(top->turn)->refused, refused + 1);
+        cr_assert(store_get(top->store, TABLE_refused, row, &v) && v.len > 10 && lz_bytes_equal(lz_bytes_of(v.data + 10, lz_get16(v.data + 8)),
+                                                                                               str(lz_err_name(LZ_unknown_kind))), "%d", again);
+        store_abort(top->store);
+        lz_put32(key + 4, CITY);
+        cr_assert_eq(roster_add(top->roster, CITY, key, narrower, 1, &fail), LZ_ok);      /* it does not speak for A any more */
+    }
+    arena_destroy(&own);
+}
+
 Test(follow, keeps_both_of_a_conflict_apart) {
     three();
     struct arena *own = arena_create(1 << 20);
