@@ -48,7 +48,7 @@ enum lz_err verb_patrols(struct call *c) {
         patrol_line_add(&total, &lines[i]);
     }
     period_print(period, name);
-    if (n == 0) say(c, "%s 没有应巡林的林长；先用 put chief 登记林长", name);
+    if (n == 0) say(c, "%s 没有应巡林的林长；先用 put chief 登记林长，并写明任期起 term_from", name);
     else say(c, "%s 应巡 %lld 次，已巡 %lld 次", name, (long long)total.required, (long long)total.done);
     return LZ_ok;
 }

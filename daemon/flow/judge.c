@@ -30,11 +30,17 @@ bool key_of_refer(const struct record *r, struct key *key) {
     return true;
 }
 
+/* Whether no later version of its entry is held; read off the index, which is cheaper than the version itself. */
+static bool is_latest(struct flow *f, const struct record *r) {
+    struct key entry = key_version(r->kind, r->origin, r->of.form.no, 0, 0, 0), at;
+    entry.len = VERSION_ENTRY_BYTES;
+    return version_at(f, &entry, 0, &at) && at.len == VERSION_BYTES && rec_id_equal(key_version_id(&at), record_id(r));
+}
+
 bool flow_next_referring(struct flow *f, uint32_t kind, uint32_t unit, struct lz_bytes to, uint32_t from, uint32_t until, struct key *at, struct record *r) {
     const struct form_kind *form = kind_form(kind);
     struct key begin = key_refer(kind, unit, to, from, 0, 0);
     struct lz_bytes v, named;
-    struct record now;
     uint32_t when;
     if (at->len == 0) { *at = begin; at->len = REFER_WHEN_AT + 4; }
     while (store_seek(f->o.store, TABLE_refer, at, &v) && key_begins(at, &begin, REFER_WHEN_AT) && at->len == REFER_BYTES) {
@@ -42,7 +48,7 @@ bool flow_next_referring(struct flow *f, uint32_t kind, uint32_t unit, struct lz
         if (lz_get32(found.b + REFER_WHEN_AT) > until) return false;
         *at = key_after(*at);
         if (!flow_record(f, key_refer_id(&found), r) || !form || !refers(form, &r->of.form, &named, &when) || !lz_bytes_equal(named, to)) continue;
-        if (flow_entry(f, kind, unit, r->of.form.no, 0, &now) && rec_id_equal(record_id(&now), record_id(r))) return true;
+        if (is_latest(f, r)) return true;
     }
     return false;
 }

@@ -42,6 +42,12 @@ static bool owes(const struct chief *chief, uint32_t day, uint32_t *tier) {
     return true;
 }
 
+static bool ever_owes(const struct chief *chief, uint32_t from, uint32_t to) {
+    for (size_t i = 0; i < chief->n_was; i++)
+        if (chief->was[i].holds && chief->was[i].from <= to && (chief->was[i].until == 0 || chief->was[i].until >= from)) return true;
+    return false;
+}
+
 /* counted: from which day on the invalid and the late ones are; a week may begin before it. */
 static void read_patrols(const struct survey *s, struct chief *chief, uint32_t from, uint32_t counted, uint32_t to) {
     struct key at = { 0 };
@@ -138,6 +144,7 @@ size_t survey_patrols(const struct survey *survey, uint32_t period, int tier, st
         chief->unit = e.r.origin;
         chief->no = e.r.of.form.no;
         read_office(survey, chief);
+        if (!ever_owes(chief, t.from, t.to)) continue;
         read_patrols(survey, chief, first, t.from, t.to);
         for (uint32_t i = 0; i <= VILLAGE; i++)
             if (tier < 0 || (uint32_t)tier == i) count_tier(&t, chief, i);

@@ -2223,3 +2223,62 @@ Test(words, of_what_no_table_knows) {
     cr_assert_str_eq(class_zh(KIND_task, 1), "-");
     cr_assert_str_eq(class_name(KIND_emergency, UINT32_MAX), "unknown");
 }
+
+/* What refers to the same, in the order of the days that it is about, whenever it came; and back after its rows were lost, or others planted. */
+static struct record referral(const char *no, uint32_t day) {
+    const struct kind_row *kind = kind_by_name("referral");
+    static struct form_value of[4][FORM_FIELDS_MAX];
+    static size_t next;
+    struct form_value *v = of[next++ % 4];
+    size_t fields[] = { form_field_find(kind->form, str("title")), form_field_find(kind->form, str("lead")), form_field_find(kind->form, str("referred_on")),
+                        form_field_find(kind->form, str("problem")), form_field_find(kind->form, str("result")) };
+    struct record r = { .kind = kind->number };
+    memset(v, 0, sizeof of[0]);
+    v[fields[0]].text = str("盗伐");
+    v[fields[1]].text = str("现场");
+    v[fields[2]].number = day;
+    v[fields[3]].text = str("p");
+    v[fields[4]].text = str("判决");
+    cr_assert(form_state_find(kind->form, str("answered"), &r.of.form.state));
+    r.of.form = (struct form){ .no = str(no), .valid_from = 20220101, .state = r.of.form.state, .of = v };
+    r.of.form.given = 1u << form_field_find(kind->form, str("partner"));
+    for (size_t i = 0; i < LZ_COUNT(fields); i++) r.of.form.given |= 1u << fields[i];
+    return r;
+}
+static const char *referring(struct node *n, uint32_t from, uint32_t until) {
+    static char text[64];
+    struct key at = { 0 };
+    struct record r;
+    text[0] = 0;
+    while (flow_next_referring(n->flow, kind_called("referral"), RECIPIENT, str("p"), from, until, &at, &r))
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s ", (int)r.of.form.no.len, (const char *)r.of.form.no.data);
+    return text;
+}
+Test(rows, of_what_refers_to_the_same_are_in_order_and_come_back) {
+    uint16_t kind = kind_called("referral");
+    cr_assert_eq(submit(&county, referral("late", 20220105), NULL), LZ_ok, "%s", fail.text);
+    cr_assert_eq(submit(&county, referral("c", 20220301), NULL), LZ_ok);
+    cr_assert_eq(submit(&county, referral("a", 20220101), NULL), LZ_ok);
+    cr_assert_eq(submit(&county, referral("c", 20220302), NULL), LZ_ok);     /* another version: the one of the first of March is past */
+    cr_assert_str_eq(referring(&county, 0, UINT32_MAX), "a late c ");
+    cr_assert_str_eq(referring(&county, 20220105, 20220301), "late ");
+    begin(&county);
+    struct key key = { 0 };
+    struct lz_bytes v;
+    cr_assert(store_seek(county.store, TABLE_refer, &key, &v));
+    store_delete(county.store, TABLE_refer, key);
+    end(&county);
+    cr_assert_eq(differences(&county), 1);
+    cr_assert_str_eq(referring(&county, 0, UINT32_MAX), "late c ");
+    mend(&county);
+    must_verify(&county);
+    cr_assert_str_eq(referring(&county, 0, UINT32_MAX), "a late c ");
+    begin(&county);
+    store_put(county.store, TABLE_refer, key_refer(kind, RECIPIENT, str("p"), 20220201, 7, 7), (struct lz_bytes){ 0 });
+    store_put(county.store, TABLE_refer, key_bytes(str("short")), (struct lz_bytes){ 0 });
+    end(&county);
+    cr_assert_eq(differences(&county), 2);
+    cr_assert_str_eq(referring(&county, 0, UINT32_MAX), "a late c ");
+    mend(&county);
+    must_verify(&county);
+}
