@@ -67,7 +67,7 @@ static void put_value(struct arena *arena, struct csv_out *csv, const struct for
     if (read.len == 0) read = kept;
     if (!form && field->type == FIELD_FLAG) read = lz_bytes_str(lz_bytes_equal(kept, lz_bytes_str("1")) ? "是" : "否");
     if (!form && field->type == FIELD_DATE && read.len > 10) read.len = 10;
-    bool coded = field->type == FIELD_TEXT || (field->type == FIELD_PLACE && read.len > 9);
+    bool coded = field->type == FIELD_TEXT || (field->type == FIELD_PLACE && read.len > 9) || (field->type == FIELD_PERIOD && read.len > 4);
     if (coded) csv_text(csv, read);
     else csv_value(csv, read);
     arena_rewind(arena, mark);

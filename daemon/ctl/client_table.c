@@ -9,14 +9,18 @@
 
 /* ---- kinds that are no forms, as if they were ------------------------------------------------------------------------- */
 
-#define P_CLASS(name, number, zh) { #name, zh },
-static const struct form_word problem_classes[] = {
+/* the place of a word is its number; none is left out */
+static const struct form_word problem_classes[32] = {
+#define P_CLASS(name, number, zh) [number] = { #name, zh },
 #include "../../schema/classes.def"
-    { NULL, NULL }
+};
+static const struct form_word problem_sources[32] = {
+#define P_SOURCE(name, number, zh) [number] = { #name, zh },
+#include "../../schema/classes.def"
 };
 static const struct form_word severities[] = { { "none", "未定" }, { "usual", "一般" }, { "serious", "较重" }, { "major", "重大" }, { NULL, NULL } };
 enum { PROBLEM_TITLE, PROBLEM_CLASS, PROBLEM_BODY, PROBLEM_PLACE, PROBLEM_PLACE_CODE, PROBLEM_PARCEL, PROBLEM_FOUND, PROBLEM_SEVERITY, PROBLEM_LONGITUDE,
-       PROBLEM_LATITUDE };
+       PROBLEM_LATITUDE, PROBLEM_SOURCE };
 static const struct form_field problem_fields[] = {
     { "title", "标题", FIELD_TEXT, FIELD_NEEDED, NULL },
     { "class", "类别", FIELD_CHOICE, 0, problem_classes },
@@ -28,6 +32,7 @@ static const struct form_field problem_fields[] = {
     { "severity", "程度", FIELD_CHOICE, 0, severities },
     { "longitude", "经度", FIELD_DEGREES, 0, NULL },
     { "latitude", "纬度", FIELD_DEGREES, 0, NULL },
+    { "source", "问题来源", FIELD_CHOICE, 0, problem_sources },
 };
 enum { PROGRESS_TASK, PROGRESS_AS_OF, PROGRESS_NUM, PROGRESS_DEN, PROGRESS_TEXT };
 static const struct form_field progress_fields[] = {
@@ -404,7 +409,8 @@ static enum lz_err problem_of(const struct said *said, struct problem *p, struct
     int64_t longitude = number_of(said, PROBLEM_LONGITUDE), latitude = number_of(said, PROBLEM_LATITUDE);
     if (latitude < -90000000 || latitude > 90000000) return lz_refuse(fail, LZ_bad_argument, "纬度超出范围");
     if (number_of(said, PROBLEM_FOUND) > lz_date_of(lz_clock_now().wall_ms)) return lz_refuse(fail, LZ_bad_date, "发现日期在将来");
-    *p = (struct problem){ .class = (uint32_t)number_of(said, PROBLEM_CLASS), .title = text_of(said, PROBLEM_TITLE), .body = text_of(said, PROBLEM_BODY),
+    *p = (struct problem){ .source = (uint32_t)number_of(said, PROBLEM_SOURCE), .class = (uint32_t)number_of(said, PROBLEM_CLASS), .title = text_of(said,
+            PROBLEM_TITLE), .body = text_of(said, PROBLEM_BODY),
                            .place = text_of(said, PROBLEM_PLACE), .parcel = text_of(said, PROBLEM_PARCEL),
                            .place_code = (uint32_t)number_of(said, PROBLEM_PLACE_CODE), .longitude_e6 = (int32_t)longitude, .latitude_e6 = (int32_t)latitude,
                            .found_on = (uint32_t)number_of(said, PROBLEM_FOUND), .severity = said->given >> PROBLEM_SEVERITY & 1

@@ -116,6 +116,10 @@ static void degrees(struct call *c, const char *name, int32_t e6) {
 }
 
 static void cells_problem(struct call *c, const struct problem *p) {
+    static const char *const sources[32][2] = {
+#define P_SOURCE(name, number, zh) [number] = { #name, zh },
+#include "../../schema/classes.def"
+    };
     value(c, "title", p->title);
     word(c, "class", class_name(KIND_problem, p->class), class_zh(KIND_problem, p->class));
     value(c, "body", p->body);
@@ -127,6 +131,9 @@ static void cells_problem(struct call *c, const struct problem *p) {
     if (p->severity < LZ_COUNT(severities)) word(c, "severity", severities[p->severity][0], severities[p->severity][1]);
     degrees(c, "longitude", p->longitude_e6);
     degrees(c, "latitude", p->latitude_e6);
+    if (p->source < LZ_COUNT(sources) && sources[p->source][0]) word(c, "source", sources[p->source][0], sources[p->source][1]);
+    value(c, "finder", p->finder);
+    value(c, "patrol", p->patrol);
 }
 
 static void cells_emergency(struct call *c, const struct emergency *e) {
