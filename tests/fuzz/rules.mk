@@ -2,7 +2,7 @@
 # the head of tests/fuzz/TARGET.c; tests/fuzz/targets has their limits.
 FUZZ_TARGETS := $(shell awk '!/^#/ && NF { print $$1 }' tests/fuzz/targets)
 FUZZ_HELPERS := input node shown
-FUZZ_CLIENT  := print client_args client_help client_import client_csv
+FUZZ_CLIENT  := print client_args client_help client_import client_csv client_table client_map
 FUZZ_SAN     := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 TEST_PROGS += fuzz-build
