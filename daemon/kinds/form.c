@@ -143,7 +143,7 @@ static enum lz_err time_parse(const struct form_field *field, struct lz_bytes te
 
 static enum lz_err code_parse(const struct form_field *field, struct lz_bytes text, int64_t *value, struct lz_fail *fail) {
     int64_t code = 0;
-    for (size_t i = 0; i < text.len && i <= 12; i++) code = digit(text, i) ? code * 10 + text.data[i] - '0' : -1000000000000;
+    for (size_t i = 0; i < text.len && i <= 12 && code >= 0; i++) code = digit(text, i) ? code * 10 + text.data[i] - '0' : -1;
     if (text.len >= 6 && text.len <= 12 && code > 0 && form_number_valid(field,
             code)) { *value = code; return LZ_ok; }
     return lz_refuse(fail, LZ_unknown_unit, "%s“%.*s”不是行政区划代码：请写%s", lz_said_field(fail, field->zh), (int)(text.len < 60 ? text.len : 60),

@@ -54,7 +54,7 @@ static uint64_t drafts_of(const char *kind, struct lz_bytes text) {
     struct lz_fail fail = { 0 };
     uint64_t hash = 1;
     if (table_open(table, fuzz_arena(), kind, NULL, "来源", text, &fail) != LZ_ok) {
-        must(fail.text[0] && lz_text_valid(lz_bytes_str(fail.text)), "refused without a word");
+        must(fail.text[0], "refused without a word");
         return 0;
     }
     while (csv_next(&table->csv, fuzz_arena(), &row)) {

@@ -195,7 +195,8 @@ Test(typed, words_dates_and_codes) {
     static const struct { enum field_type type; const char *text; } wrong[] = {
         { FIELD_CHOICE, "four" }, { FIELD_CHOICE, "" }, { FIELD_FLAG, "maybe" }, { FIELD_DATE, "2022-02-30" }, { FIELD_DATE, "" }, { FIELD_TIME, "24:00" },
         { FIELD_TIME, "8:60" }, { FIELD_TIME, "8:5" }, { FIELD_TIME, ":05" }, { FIELD_UNIT, "41080" }, { FIELD_UNIT, "410802100" }, { FIELD_PLACE, "4108021" },
-        { FIELD_PLACE, "4108021002011" }, { FIELD_PLACE, "41080x" }, { FIELD_UNIT, "012345" } };
+        { FIELD_PLACE, "4108021002011" }, { FIELD_PLACE, "41080x" }, { FIELD_UNIT, "012345" },
+        { FIELD_PLACE, "x123456789012" } };                /* a sum that would overflow */
     for (size_t i = 0; i < LZ_COUNT(wrong); i++) refused(wrong[i].type, wrong[i].text);
     refused(FIELD_CHOICE, "four");
     cr_assert(strstr(fail.text, "乙"), "the refusal lists what would do: %s", fail.text);
