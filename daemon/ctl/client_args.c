@@ -233,6 +233,7 @@ static bool own_option(struct command *c, struct typed *t, const char *name, siz
         c->timeout_ms = seconds * 1000ULL;
         c->timeout_given = true;
     } else if (named(name, len, "lang")) {
+        LZ_ASSERT(value);                                /* it takes one */
         if (strcmp(value, "zh") != 0 && strcmp(value, "en") != 0) *err = lz_refuse(fail, LZ_usage, "--lang 是 zh（中文）或 en（英文），而不是“%s”", value);
         c->lang = fail->lang = lz_lang_of(lz_bytes_str(value));
     } else if (named(name, len, "request")) {

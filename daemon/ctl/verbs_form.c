@@ -116,7 +116,7 @@ enum lz_err verb_form_list(struct call *c) {
     enum lz_err err = take_form_kind(c, &kind);
     if (err == LZ_ok) err = take_filter(c, kind, &filter);
     if (err != LZ_ok) return err;
-    struct key at = { 0 }, before;
+    struct key at = { 0 }, before = { 0 };
     struct record r;
     go_on(c, &at);
     while (!c->cut && c->seen < filter.limit) {

@@ -51,7 +51,8 @@ static void zones_of(struct check *c, uint32_t unit) {
     struct key at = { 0 };
     struct entry e;
     own.of = unit;
-    while (z.members && survey_next(&own, "area", &at, &e))
+    if (!z.members) return;
+    while (survey_next(&own, "area", &at, &e))
         if (!entry_aside(&e) && entry_is(&e, "use", "zone")) add_codes(&z, &e);
     if (z.n == 0) return;                                /* it has none */
     for (size_t i = 0; !z.townships && i < units_count(c->s->units); i++)
