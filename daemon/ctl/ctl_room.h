@@ -168,6 +168,14 @@ enum lz_err take_part(struct call *c, uint32_t *by);                   /* the op
 /* verbs_indicators.c: set 0 the figure reported, 1 that of the beginning of the plan, 2 its target; empty when nobody has given it */
 bool indicator_is_rate(const struct form_word *word);
 void indicator_figure(const struct kind_row *kind, const struct form_word *word, const struct counters *sum, size_t set, char text[FORM_PRINT_BYTES]);
+/* verbs_bulletin.c: how each enrolled unit stands, ranked, in the arena; NULL: no memory */
+struct standing_line {
+    uint32_t unit, rank;
+    int64_t tasks, closed, letters, letters_closed, problems, problems_open, red, yellow, required, patrolled;
+};
+struct standing_line *standing_lines(struct call *c, uint32_t period, size_t *n);
+/* verbs_assess.c: reads the figures of every scheme whose cut-off has passed */
+void assess_when_due(struct call *c);
 /* verbs_bulletin.c: the last whole month, quarter, half or year before the day */
 uint32_t period_before(const char *every, uint32_t today);
 /* Issues the bulletin of the last period, if there is none yet. True: nothing is left to do today. */

@@ -386,12 +386,14 @@ void ctl_daily(struct ctl *ctl) {
     struct lz_fail fail = { 0 };
     struct lz_now now = turn_now(ctl->o.turn);
     uint32_t today = lz_date_of(now.wall_ms);
-    if (!ctl->o.bulletin_every || !ctl->o.bulletin_every[0] || ctl->daily == today) return;
+    if (ctl->daily == today || ctl->o.roster->n_children == 0) return;
     if (ctl->daily_ms && now.mono_ms < ctl->daily_ms + DAILY_MS) return;
     ctl->daily_ms = now.mono_ms;
     struct call c = call_make(ctl, NULL, 0, &ask, &fail);
     c.author = flow_daemon_author;
-    if (bulletin_when_due(&c, ctl->o.bulletin_every)) ctl->daily = today;
+    assess_when_due(&c);
+    bool scheduled = ctl->o.bulletin_every && ctl->o.bulletin_every[0];
+    if (!scheduled || bulletin_when_due(&c, ctl->o.bulletin_every)) ctl->daily = today;
 }
 
 static void settle_restored(struct ctl *ctl) {

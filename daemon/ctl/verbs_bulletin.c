@@ -12,18 +12,13 @@
 
 /* ---- how a unit stands ---- */
 
-struct line {
-    uint32_t unit, rank;
-    int64_t tasks, closed, letters, letters_closed, problems, problems_open, red, yellow, required, patrolled;
-};
-
 static struct counters whole_of(struct call *c, uint16_t kind, uint32_t unit) {
     struct counters sum;
     if (!flow_rollup(c->flow, kind, (struct rec_id){ 0 }, unit, &sum)) memset(&sum, 0, sizeof sum);
     return sum;
 }
 
-static void take_directives(struct call *c, struct line *line, uint16_t kind, int64_t *total, int64_t *closed) {
+static void take_directives(struct call *c, struct standing_line *line, uint16_t kind, int64_t *total, int64_t *closed) {
     struct counters s = whole_of(c, kind, line->unit);
     *total += s.of[COUNTER_total] - s.of[COUNTER_state_0 + HANDLING_withdrawn];
     *closed += s.of[COUNTER_state_0 + HANDLING_closed];
@@ -32,7 +27,7 @@ static void take_directives(struct call *c, struct line *line, uint16_t kind, in
 }
 
 /* By sums, of a unit whose own units' entries are not held here. */
-static void take_patrol_sums(struct call *c, uint32_t period, struct line *line) {
+static void take_patrol_sums(struct call *c, uint32_t period, struct standing_line *line) {
     const struct form_rules *rules = &turn_settings(c->turn)->settings.rules;
     const struct kind_row *chief = kind_by_name("chief"), *patrol = kind_by_name("patrol");
     uint32_t from, to, begin, end = 0, today = lz_date_of(c->now.wall_ms);
@@ -47,8 +42,8 @@ static void take_patrol_sums(struct call *c, uint32_t period, struct line *line)
     }
 }
 
-static void take_line(struct call *c, uint32_t period, uint32_t unit, const struct patrol_line *patrols, size_t n, struct line *line) {
-    *line = (struct line){ .unit = unit };
+static void take_line(struct call *c, uint32_t period, uint32_t unit, const struct patrol_line *patrols, size_t n, struct standing_line *line) {
+    *line = (struct standing_line){ .unit = unit };
     take_directives(c, line, KIND_task, &line->tasks, &line->closed);
     take_directives(c, line, KIND_supervision_letter, &line->letters, &line->letters_closed);
     struct counters s = whole_of(c, KIND_problem, unit);
@@ -68,21 +63,21 @@ static void take_line(struct call *c, uint32_t period, uint32_t unit, const stru
 
 /* Fewer overdue first, then the larger share closed; who is equal shares a rank. */
 static int by_standing(const void *a, const void *b) {
-    const struct line *x = a, *y = b;
+    const struct standing_line *x = a, *y = b;
     if (x->red != y->red) return x->red < y->red ? -1 : 1;
     int64_t left = (x->closed + x->letters_closed) * (y->tasks + y->letters + 1), right = (y->closed + y->letters_closed) * (x->tasks + x->letters + 1);
     return left == right ? 0 : left > right ? -1 : 1;
 }
 static int by_rank_and_code(const void *a, const void *b) {
-    const struct line *x = a, *y = b;
+    const struct standing_line *x = a, *y = b;
     int order = by_standing(a, b);
     return order ? order : (x->unit > y->unit) - (x->unit < y->unit);
 }
 
-static struct line *take_lines(struct call *c, uint32_t period, size_t *n) {
+struct standing_line *standing_lines(struct call *c, uint32_t period, size_t *n) {
     struct survey survey;
     *n = c->roster->n_children;
-    struct line *lines = arena_alloc(c->arena, (*n + 1) * sizeof *lines);
+    struct standing_line *lines = arena_alloc(c->arena, (*n + 1) * sizeof *lines);
     struct patrol_line *patrols = arena_alloc_raw(c->arena, PATROL_LINES_MAX * sizeof *patrols);
     if (!lines || !patrols) return NULL;
     (void)take_survey(c, &survey);
@@ -113,8 +108,8 @@ static void put_share(struct text *t, int64_t part, int64_t whole) {
     else put(t, "无");
 }
 
-static void put_overall(struct text *t, const struct line *lines, size_t n) {
-    struct line all = { 0 };
+static void put_overall(struct text *t, const struct standing_line *lines, size_t n) {
+    struct standing_line all = { 0 };
     for (size_t i = 0; i < n; i++) {
         all.tasks += lines[i].tasks; all.closed += lines[i].closed; all.letters += lines[i].letters; all.letters_closed += lines[i].letters_closed;
         all.problems += lines[i].problems; all.problems_open += lines[i].problems_open; all.red += lines[i].red; all.yellow += lines[i].yellow;
@@ -129,10 +124,10 @@ static void put_overall(struct text *t, const struct line *lines, size_t n) {
     put(t, "。\n");
 }
 
-static void put_ranking(struct call *c, struct text *t, const struct line *lines, size_t n) {
+static void put_ranking(struct call *c, struct text *t, const struct standing_line *lines, size_t n) {
     put(t, "二、各单位排名（逾期少的在前，逾期相同的办结比例高的在前）\n");
     for (size_t i = 0; i < n; i++) {
-        const struct line *l = &lines[i];
+        const struct standing_line *l = &lines[i];
         put(t, "%u. %s：逾期 %" PRId64 " 件，滞后 %" PRId64 " 件，办结 ", l->rank, unit_name(c, l->unit), l->red, l->yellow);
         put_share(t, l->closed + l->letters_closed, l->tasks + l->letters);
         put(t, "，未结问题 %" PRId64 " 个，巡林 ", l->problems_open);
@@ -162,7 +157,7 @@ static void put_indicators(struct call *c, struct text *t) {
     }
 }
 
-static struct lz_bytes compose(struct call *c, const struct line *lines, size_t n) {
+static struct lz_bytes compose(struct call *c, const struct standing_line *lines, size_t n) {
     struct text t = { arena_alloc_raw(c->arena, TEXT_BYTES_MAX), 0, TEXT_BYTES_MAX };
     if (!t.data) return (struct lz_bytes){ 0 };
     t.data[0] = 0;
@@ -182,22 +177,22 @@ uint32_t period_before(const char *every, uint32_t today) {
     return month > 1 ? year * 100 + month - 1 : (year - 1) * 100 + 12;
 }
 
-static enum lz_err take_ranking(struct call *c, uint32_t *period, struct line **lines, size_t *n) {
+static enum lz_err take_ranking(struct call *c, uint32_t *period, struct standing_line **lines, size_t *n) {
     *period = period_before("month", lz_date_of(c->now.wall_ms));
     enum lz_err err = take_period(c, period);
     if (err != LZ_ok) return err;
     if (c->roster->n_children == 0) return lz_refuse(c->fail, LZ_not_allowed, "本单位没有已登记的下级，没有可通报的");
-    *lines = take_lines(c, *period, n);
+    *lines = standing_lines(c, *period, n);
     return *lines ? LZ_ok : lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请稍后再试");
 }
 
 enum lz_err verb_bulletin_draft(struct call *c) {
     uint32_t period;
-    struct line *lines = NULL;
+    struct standing_line *lines = NULL;
     size_t n = 0;
     enum lz_err err = take_ranking(c, &period, &lines, &n);
     for (size_t i = 0; err == LZ_ok && i < n; i++) {
-        const struct line *l = &lines[i];
+        const struct standing_line *l = &lines[i];
         if (!row_begin(c, "ranking")) continue;
         cell_u64(c, "rank", l->rank);
         cell_unit(c, "unit", l->unit);
@@ -235,7 +230,7 @@ static bool made_before(struct call *c, struct lz_bytes request, struct rec_id *
     return true;
 }
 
-static enum lz_err make(struct call *c, uint32_t period, const struct line *lines, size_t n, struct rec_id *id) {
+static enum lz_err make(struct call *c, uint32_t period, const struct standing_line *lines, size_t n, struct rec_id *id) {
     char name[FORM_PRINT_BYTES];
     struct lz_bytes request = request_of(c, period);
     period_print(period, name);
@@ -252,7 +247,7 @@ static enum lz_err make(struct call *c, uint32_t period, const struct line *line
 
 enum lz_err verb_bulletin_make(struct call *c) {
     uint32_t period;
-    struct line *lines = NULL;
+    struct standing_line *lines = NULL;
     size_t n = 0;
     struct rec_id id;
     char name[FORM_PRINT_BYTES], text[REC_ID_TEXT];
@@ -275,7 +270,7 @@ enum lz_err verb_bulletin_make(struct call *c) {
 }
 
 /* A unit that has nothing to tell of yet tells nothing. */
-static bool is_empty(const struct line *lines, size_t n) {
+static bool is_empty(const struct standing_line *lines, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (lines[i].tasks || lines[i].letters || lines[i].problems || lines[i].required) return false;
     return true;
@@ -286,7 +281,7 @@ bool bulletin_when_due(struct call *c, const char *every) {
     struct rec_id id;
     size_t n = 0;
     if (c->roster->n_children == 0 || made_before(c, request_of(c, period), &id)) return true;
-    struct line *lines = take_lines(c, period, &n);
+    struct standing_line *lines = standing_lines(c, period, &n);
     if (!lines || is_empty(lines, n)) return lines != NULL;
     enum lz_err err = make(c, period, lines, n, &id);
     lz_log(err == LZ_ok ? LZ_INFO : LZ_WARN, "bulletin.made period=%u units=%zu result=%s", period, n, lz_err_name(err));

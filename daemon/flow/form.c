@@ -134,6 +134,7 @@ enum lz_err form_check(struct flow *f, struct record *d, struct lz_fail *fail) {
     uint32_t today = lz_date_of(f->now.wall_ms);
     if (v->valid_from == 0) v->valid_from = today;
     if (v->valid_from / 10000 > today / 10000 + 1) return lz_refuse(fail, LZ_bad_date, "生效日期 %u 太远", v->valid_from);
+    if (kind_row(d->kind)->direction == DIRECTION_DOWN) d->target_all = true;      /* what one is measured by is for all to see */
     enum lz_err err = v->no.len ? LZ_ok : give_number(f, d, fail);
     if (err == LZ_ok) err = form_judge(f, d, fail);
     return err == LZ_ok ? check_step(f, d, form, fail) : err;
