@@ -455,7 +455,7 @@ static void rollup_take(struct gate *g, const Lz__Rollup *in, struct rollup *out
     for (size_t i = 0; i < in->n_counter; i++)
         if (in->counter[i] < COUNTER_COUNT) out->sum.of[in->counter[i]] = in->value[i];
     for (size_t i = 0; i < in->n_value && g->err == LZ_ok; i++)      /* so that no sum of sums can overflow */
-        if (in->value[i] > INT64_C(1) << 53 || in->value[i] < -(INT64_C(1) << 53)) g->err = lz_refuse(g->fail, LZ_bad_argument, "汇总的数值超出范围");
+        if (in->value[i] > ROLLUP_VALUE_MAX || in->value[i] < -ROLLUP_VALUE_MAX) g->err = lz_refuse(g->fail, LZ_bad_argument, "汇总的数值超出范围");
 }
 
 static void form_take(struct gate *g, struct arena *arena, const Lz__Record *in, struct record *r) {

@@ -147,6 +147,7 @@ enum counter {
     COUNTER_COUNT
 };
 struct counters { int64_t of[COUNTER_COUNT]; };
+static const int64_t ROLLUP_VALUE_MAX = INT64_C(1) << 53;        /* of one counter in a record: exact also for who reads it as a double */
 struct rollup {
     uint32_t kind;                   /* what is summed */
     struct rec_id subject;           /* one directive, or none: the whole kind */

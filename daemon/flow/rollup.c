@@ -156,7 +156,18 @@ struct key rollup_register_key(uint32_t origin, uint16_t kind, struct rec_id sub
     return key_record(origin, KIND_rollup, register_key(kind, subject, key), 0, 0);
 }
 
+/* What a record may hold: children that send absurd figures, each within it, must not stop the sum of all from going up. */
+static struct counters sendable(const struct counters *sum) {
+    struct counters out = *sum;
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        if (out.of[i] > ROLLUP_VALUE_MAX) out.of[i] = ROLLUP_VALUE_MAX;
+        if (out.of[i] < -ROLLUP_VALUE_MAX) out.of[i] = -ROLLUP_VALUE_MAX;
+    }
+    return out;
+}
+
 static bool sent_already(struct flow *f, const struct cached_rollup *total) {
+    struct counters now = sendable(&total->sum);
     struct stored stored;
     struct record r;
     if (!store_record_get(f->o.store, rollup_register_key(f->o.unit, total->kind, total->subject), &stored)) {
@@ -164,7 +175,7 @@ static bool sent_already(struct flow *f, const struct cached_rollup *total) {
         return memcmp(&total->sum, &none, sizeof none) == 0;
     }
     size_t mark = arena_used(f->arena);
-    bool same = record_decode(f->arena, stored.envelope, &r, NULL) == LZ_ok && memcmp(&r.of.rollup.sum, &total->sum, sizeof total->sum) == 0;
+    bool same = record_decode(f->arena, stored.envelope, &r, NULL) == LZ_ok && memcmp(&r.of.rollup.sum, &now, sizeof now) == 0;
     arena_rewind(f->arena, mark);
     return same;
 }
@@ -180,7 +191,7 @@ void rollup_send(struct flow *f, uint16_t kind, struct rec_id subject) {
     uint8_t bytes[2 + REC_ID_BYTES];
     struct record draft = { .kind = KIND_rollup, .key = register_key(kind, subject, bytes) };
     draft.of.rollup = (struct rollup){ kind, subject, lz_bytes_of(total->label, total->label_len), lz_bytes_of(total->number, total->number_len),
-                                       total->item, total->due_ms, total->sum };
+                                       total->item, total->due_ms, sendable(&total->sum) };
     struct rec_id id;
     enum lz_err err = submit_checked(f, &draft, flow_daemon_author, (struct lz_bytes){ 0 }, 0, &id, NULL);
     if (err != LZ_ok) lz_log(LZ_WARN, "rollup.not_sent reason=%s", lz_err_name(err));

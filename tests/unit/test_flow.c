@@ -1336,6 +1336,31 @@ Test(sums, go_up_and_are_exact) {
     must_verify(&province);
 }
 
+/* Two children that each send as much as a record may hold: what goes up stands at that, and the other figures are right. */
+Test(sums, that_are_absurd_still_go_up) {
+    struct node *children[] = { &county, &sibling };
+    struct rec_id none = { 0 };
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t key[2 + REC_ID_BYTES] = { 0, KIND_task };
+        struct record r = { .origin = children[i]->unit, .kind = KIND_rollup, .stamp = UINT64_C(1) << 60, .epoch = 1, .lane = LANE_ROUTINE,
+                            .direction = DIRECTION_UP, .reach = REACH_PARENT, .tier = TIER_COUNTY, .key = lz_bytes_of(key, sizeof key) };
+        r.of.rollup = (struct rollup){ .kind = KIND_task };
+        r.of.rollup.sum.of[COUNTER_total] = 3;
+        r.of.rollup.sum.of[COUNTER_numerator] = ROLLUP_VALUE_MAX;
+        r.of.rollup.sum.of[COUNTER_denominator] = -ROLLUP_VALUE_MAX;
+        begin(&city);
+        cr_assert_eq(record_encode(arena, &r, &fail), LZ_ok, "%s", fail.text);
+        cr_assert_eq(flow_land(city.flow, &r, LAND_PEER), LZ_ok);
+        end(&city);
+    }
+    wall += 5000;
+    pause_(&city);
+    exchange(&province, &city);
+    struct counters c = sum_of(&province, KIND_task, none, 0);
+    cr_assert(c.of[COUNTER_total] == 6 && c.of[COUNTER_numerator] == ROLLUP_VALUE_MAX && c.of[COUNTER_denominator] == -ROLLUP_VALUE_MAX);
+    must_verify(&city);
+}
+
 Test(sums, lose_a_child_that_was_removed_and_have_it_again) {
     uint32_t both[] = { RECIPIENT, SIBLING };
     struct rec_id id;
