@@ -544,6 +544,77 @@ Test(ctl, a_request_id_is_for_the_same_drafts) {
     node_close(n);
 }
 
+/* ---- what an import brings, again and again ---- */
+
+static struct ask merging(struct node *n, struct record *draft) {
+    struct ask ask = make_ask(n, "drafts", (const char *const[]){ "merge=1", "columns=1", NULL });      /* the file has a column for the first field */
+    ask.drafts = arena_alloc(n->arena, sizeof *ask.drafts);
+    cr_assert_eq(draft_encode(n->arena, draft, &ask.drafts[0], &n->fail), LZ_ok, "%s", n->fail.text);
+    ask.n_drafts = 1;
+    lz_random(n->request, sizeof n->request);
+    ask.request = lz_bytes_of(n->request, sizeof n->request);
+    return ask;
+}
+static enum lz_err merged(struct node *n, struct record *draft) {
+    struct ask ask = merging(n, draft);
+    enum lz_err err = ask_in_turn(n, &ask);
+    return n->answer.n_refused ? n->answer.refused[0].code : err;
+}
+
+Test(ctl, an_entry_that_says_nothing_new_is_not_written_again) {
+    struct node *n = node_open(CITY, 0);
+    const struct kind_row *kind = kind_by_name("member_unit");
+    const struct form_kind *form = kind->form;
+    struct record r = { .kind = kind->number };
+    size_t phone = form_field_find(form, lz_bytes_str("phone")), name = form_field_find(form, lz_bytes_str("name"));
+    size_t class = form_field_find(form, lz_bytes_str("class"));
+    cr_assert(name == 0 && phone < form->n_fields);
+    r.of.form = (struct form){ .no = lz_bytes_str("1"), .given = 1u << name | 1u << phone | 1u << class, .of = arena_alloc(n->arena,
+            form->n_fields * sizeof(struct form_value)) };
+    r.of.form.of[name].text = lz_bytes_str("公安局");
+    r.of.form.of[phone].text = lz_bytes_str("110");
+    GOOD(merged(n, &r));
+    cr_assert_eq(merged(n, &r), LZ_already);
+    r.of.form.given &= ~(1u << phone);                     /* no column says it: it stays, and so nothing is new */
+    cr_assert_eq(merged(n, &r), LZ_already);
+    r.of.form.of[name].text = lz_bytes_str("市公安局");
+    GOOD(merged(n, &r));
+    GOOD(READ(n, "show", "kind=member_unit", "no=1"));
+    cr_assert_str_eq(cell_of(n, "entry", 0, "phone"), "110");
+    GOOD(READ(n, "history", "kind=member_unit", "no=1"));
+    cr_assert_eq(rows_of(n, "versions"), 2);
+    r.origin = 410802;
+    cr_assert_eq(merged(n, &r), LZ_not_allowed);
+    node_close(n);
+}
+
+Test(ctl, an_event_is_known_by_who_it_is_elsewhere) {
+    struct node *n = node_open(CITY, 0);
+    uint8_t request[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 1 };
+    struct record r = { .kind = KIND_problem, .request = lz_bytes_of(request, sizeof request) };
+    r.of.problem = (struct problem){ .title = lz_bytes_str("火"), .found_on = 20220630, .severity = 1 };
+    GOOD(merged(n, &r));
+    cr_assert_eq(merged(n, &r), LZ_already);
+    request[8] = 2;                                        /* the same one says something else */
+    cr_assert_eq(merged(n, &r), LZ_conflict);
+    request[7] = 9;                                        /* another one */
+    GOOD(merged(n, &r));
+    GOOD(READ(n, "problem list"));
+    cr_assert_eq(rows_of(n, "list"), 2);
+    GOOD(READ(n, "ledger", "kind=problem"));
+    cr_assert_str_eq(cell_of(n, "ledger", 1, "sequence"), "2");
+    struct record again = r;                               /* by its own id */
+    struct rec_id known = { 0 };
+    bool whole = false;
+    cr_assert(rec_id_parse(cell_of(n, "ledger", 0, "id"), &known, &whole) && whole);
+    again.request = (struct lz_bytes){ 0 };
+    again.origin = known.origin; again.stamp = known.stamp; again.epoch = known.epoch;
+    cr_assert_eq(merged(n, &again), LZ_already);
+    again.stamp++;
+    cr_assert_eq(merged(n, &again), LZ_not_found);
+    node_close(n);
+}
+
 Test(ctl, drafts_one_by_one) {
     struct node *n = node_open(CITY, 0);
     struct ask ask = make_drafts(n, 22, 5, (const char *const[]){ "to=all", "due=2022-12-31", "plan=焦林长办〔2022〕6号", NULL });
