@@ -331,11 +331,11 @@ enum lz_err verb_assess_list(struct call *c) {
         cell_unit_name(c, "name", (uint32_t)number_of(&r, "unit"));
         cells_score(c, &r, "score");
         cell_text(c, "grade", graded ? field->choices[grade].name : "");
-        cell_text(c, "grade_zh", graded ? field->choices[grade].zh : "");
+        cell_word(c, "grade_zh", graded ? field->choices[grade].zh : "");
         cell_text(c, "state", kind->form->states[r.of.form.state].name);
-        cell_text(c, "state_zh", kind->form->states[r.of.form.state].zh);
+        cell_word(c, "state_zh", kind->form->states[r.of.form.state].zh);
         cell_bytes(c, "chief", text_of(&r, "chief"));
-        cell_text(c, "again", same);
+        cell_word(c, "again", same);
         if (arg_flag(c, "full")) cell_bytes(c, "per_item", text_of(&r, "detail"));
         row_end(c);
     }
