@@ -496,6 +496,7 @@ TestSuite(entries, .init = open_world, .fini = close_world);
 TestSuite(sums, .init = open_world, .fini = close_world);
 TestSuite(foreign, .init = open_world, .fini = close_world);
 TestSuite(rows, .init = open_world, .fini = close_world);
+TestSuite(civic, .init = open_world, .fini = close_world);
 
 /* In a turn of its own. */
 static enum lz_err submit(struct node *n, struct record draft, struct rec_id *id) {
@@ -2306,4 +2307,31 @@ Test(rows, of_what_refers_to_the_same_are_in_order_and_come_back) {
     cr_assert_str_eq(referring(&county, 0, UINT32_MAX), "a late c ");
     mend(&county);
     must_verify(&county);
+}
+
+/* Whoever is a civic chief of this unit, by name or by number, signs nothing and closes nothing with his own hand. */
+static struct record civic_chief(const char *no, const char *name) {
+    const struct kind_row *kind = kind_by_name("chief");
+    static struct form_value of[FORM_FIELDS_MAX];
+    static const char *const fields[] = { "name", "rank", "tier", "kind" };
+    struct record r = { .kind = kind->number };
+    memset(of, 0, sizeof of);
+    of[form_field_find(kind->form, str("name"))].text = str(name);
+    of[form_field_find(kind->form, str("kind"))].number = 3;
+    r.of.form = (struct form){ .no = str(no), .of = of };
+    for (size_t i = 0; i < LZ_COUNT(fields); i++) r.of.form.given |= 1u << form_field_find(kind->form, str(fields[i]));
+    return r;
+}
+Test(civic, chiefs_sign_for_nothing_and_close_nothing) {
+    struct rec_id id = issue(&city, KIND_task, wall + 9 * (uint64_t)LZ_DAY_MS, RECIPIENT);
+    exchange(&city, &county);
+    cr_assert_eq(submit(&county, civic_chief("M1", "clerk"), NULL), LZ_ok, "%s", fail.text);
+    cr_assert_eq(move_now(&county, id, "sign", 0, 0), LZ_not_allowed);
+    cr_assert(strstr(fail.text, "民间林长"), "%s", fail.text);
+    cr_assert_eq(submit(&county, civic_chief("M1", "别人"), NULL), LZ_ok);
+    do_move(&county, id, "sign", 0);
+    exchange(&city, &county);
+    cr_assert_eq(submit(&city, civic_chief("clerk", "民间"), NULL), LZ_ok);
+    cr_assert_eq(move_now(&city, id, "close", RECIPIENT, 0), LZ_not_allowed);
+    cr_assert_eq(standing(&city, id, RECIPIENT).state, HANDLING_signed);
 }
