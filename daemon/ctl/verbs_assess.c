@@ -231,8 +231,8 @@ enum lz_err verb_assess_score(struct call *c) {
     uint32_t index = 0, rank = 0;
     char version[REC_ID_TEXT];
     struct scored *all = arena_alloc_raw(c->arena, (c->roster->n_children + 1) * sizeof *all);
+    if (!all) return lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请稍后再试");
     enum lz_err err = take_exam(c, &exam);
-    if (err == LZ_ok && !all) err = lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请稍后再试");
     if (err == LZ_ok) err = score_all(c, &exam, all, &n);
     if (err != LZ_ok) return err;
     rec_id_print(record_id(&exam.scheme_record), version);
@@ -291,7 +291,7 @@ static const char *judge_again(struct call *c, const struct record *r) {
     int64_t score = 0;
     bool whole = false;
     if (detail.len == 0) return "尚未评分";
-    if (version.len < sizeof text) memcpy(text, version.data, version.len);
+    if (version.len > 0 && version.len < sizeof text) memcpy(text, version.data, version.len);
     if (!scheme || !again || !rec_id_parse(text, &id, &whole) || !whole || !flow_record(c->flow, id, &scheme_record)) return "没有所用的方案版本";
     struct lz_fail fail = { 0 };
     if (scheme_parse(text_of(&scheme_record, "items"), scheme, &fail) != LZ_ok) return "方案不能读取";

@@ -249,7 +249,7 @@ enum lz_err verb_bulletin_make(struct call *c) {
     uint32_t period;
     struct standing_line *lines = NULL;
     size_t n = 0;
-    struct rec_id id;
+    struct rec_id id = { 0 };
     char name[FORM_PRINT_BYTES], text[REC_ID_TEXT];
     enum lz_err err = take_ranking(c, &period, &lines, &n);
     if (err != LZ_ok) return err;
