@@ -1472,9 +1472,8 @@ Test(ctl, a_rate_is_never_the_mean_of_rates) {
     for (size_t i = 0; i < LZ_COUNT(counties); i++) {
         const char *rate = cell_of(n, "indicators", i + 1, "actual");
         cr_assert_str_eq(rate, counties[i].rate);
-        int whole = 0, rest = 0;
-        if (*rate) cr_assert_eq(sscanf(rate, "%d.%d%%", &whole, &rest), 2);
-        hundredths += whole * 100 + rest;
+        char *point = NULL;
+        if (*rate) hundredths += strtol(rate, &point, 10) * 100 + strtol(point + 1, NULL, 10);
     }
     cr_assert_eq((hundredths + 3) / 7, 5333, "the plain mean of the seven would be another figure");
     node_close(n);
