@@ -150,6 +150,9 @@ void rows_referrals(struct call *c, const struct record *problem);
 /* verbs_survey.c */
 struct survey;
 enum lz_err take_survey(struct call *c, struct survey *survey);
+struct patrol_line;
+/* By tier, from sums, of a child whose own units' entries are not held here; at most PATROL_TIERS. */
+size_t patrol_sums(struct call *c, uint32_t period, uint32_t child, struct patrol_line *lines);
 /* verbs_form.c */
 void form_cells(struct call *c, const struct record *r);        /* all of an entry, within a row */
 /* verbs_merge.c: LZ_already: the draft of an import says nothing new. columns: the fields that its file speaks of. */
@@ -160,6 +163,8 @@ struct heading { uint32_t choice, period; };     /* of sums of a form; 0: all of
 size_t sums_headings(struct call *c, const struct kind_row *kind, struct heading **out);     /* those that there are, in the arena */
 /* What a unit's part (0: the total) of a kind adds up to, within a heading: of a year, its months too. How many headings that were. */
 size_t sums_of(struct call *c, const struct kind_row *kind, uint32_t unit, struct heading wanted, struct counters *sum);
+bool falls_under(const struct kind_row *kind, struct heading heading, struct heading wanted);
+enum lz_err take_heading(struct call *c, const struct kind_row *kind, struct heading *wanted);     /* the options `group` and `period` */
 uint32_t units_expected(struct call *c, uint32_t unit);                /* the lowest units below it, by the divisions: the N of "n of N are in" */
 enum lz_err take_form_kind(struct call *c, const struct kind_row **kind);      /* the argument `kind`, which must be a form */
 enum lz_err take_period(struct call *c, uint32_t *period);             /* the option `period`; left alone when not given */

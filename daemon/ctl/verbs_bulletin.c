@@ -26,22 +26,6 @@ static void take_directives(struct call *c, struct standing_line *line, uint16_t
     line->yellow += s.of[COUNTER_yellow];
 }
 
-/* By sums, of a unit whose own units' entries are not held here. */
-static void take_patrol_sums(struct call *c, uint32_t period, struct standing_line *line) {
-    const struct form_rules *rules = &turn_settings(c->turn)->settings.rules;
-    const struct kind_row *chief = kind_by_name("chief"), *patrol = kind_by_name("patrol");
-    uint32_t from, to, begin, end = 0, today = lz_date_of(c->now.wall_ms);
-    struct counters sum;
-    period_days(period, &from, &to);
-    for (uint32_t tier = 0; tier < PATROL_TIERS - 1; tier++) {
-        (void)sums_of(c, chief, line->unit, (struct heading){ tier + 1, 0 }, &sum);
-        for (end = 0; rules->patrol[tier].times && span_next(rules->patrol[tier].every, from, to, &begin, &end) && begin <= today; )
-            line->required += sum.of[COUNTER_records] * rules->patrol[tier].times;
-        (void)sums_of(c, patrol, line->unit, (struct heading){ tier + 1, period }, &sum);
-        line->patrolled += sum.of[COUNTER_records];
-    }
-}
-
 static void take_line(struct call *c, uint32_t period, uint32_t unit, const struct patrol_line *patrols, size_t n, struct standing_line *line) {
     *line = (struct standing_line){ .unit = unit };
     take_directives(c, line, KIND_task, &line->tasks, &line->closed);
@@ -53,7 +37,12 @@ static void take_line(struct call *c, uint32_t period, uint32_t unit, const stru
     line->red += s.of[COUNTER_red];
     line->yellow += s.of[COUNTER_yellow];
     const struct child *child = roster_find(c->roster, unit);
-    if (child && child->n_subtree > 1) { take_patrol_sums(c, period, line); return; }
+    if (child && child->n_subtree > 1) {
+        struct patrol_line by_tier[PATROL_TIERS];
+        size_t n_tiers = patrol_sums(c, period, unit, by_tier);
+        for (size_t i = 0; i < n_tiers; i++) { line->required += by_tier[i].required; line->patrolled += by_tier[i].done; }
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         if (patrols[i].unit != unit) continue;
         line->required += patrols[i].required;

@@ -79,7 +79,7 @@ void entry_row(struct call *c, const char *section, const struct record *r, enum
 
 /* ---- reading ---- */
 
-struct filter { uint32_t unit, day, limit; int state; };
+struct filter { uint32_t unit, day, limit; int state; struct heading heading; };
 
 static enum lz_err take_filter(struct call *c, const struct kind_row *kind, struct filter *filter) {
     uint8_t state = 0;
@@ -88,10 +88,18 @@ static enum lz_err take_filter(struct call *c, const struct kind_row *kind, stru
     enum lz_err err = arg_code(c, "unit", &filter->unit);
     if (err == LZ_ok) err = arg_date(c, "on", &filter->day);
     if (err == LZ_ok) err = arg_u32(c, "limit", LIMIT_MAX, &filter->limit);
+    if (err == LZ_ok) err = take_heading(c, kind, &filter->heading);
     if (err != LZ_ok || !text) return err;
     err = take_state(c, kind, text, &state);
     filter->state = state;
     return err;
+}
+
+static bool wanted(const struct kind_row *kind, const struct filter *filter, const struct record *r) {
+    struct heading heading;
+    if (filter->state >= 0 && r->of.form.state != filter->state) return false;
+    if (filter->heading.choice == 0 && filter->heading.period == 0) return true;
+    return form_group(kind->form, r->of.form.of, r->of.form.given, &heading.choice, &heading.period) && falls_under(kind, heading, filter->heading);
 }
 
 /* A long list goes on behind the last entry given, and not from the beginning: how many there were, and the index's key. */
@@ -123,8 +131,7 @@ enum lz_err verb_form_list(struct call *c) {
         size_t mark = arena_used(c->arena);
         before = at;
         if (!flow_next_entry(c->flow, kind->number, filter.unit, filter.day, &at, &r)) break;
-        bool wanted = filter.state < 0 || r.of.form.state == filter.state;
-        if (wanted) entry_row(c, "entries", &r, arg_flag(c, "full") ? IN_FULL : IN_SHORT);
+        if (wanted(kind, &filter, &r)) entry_row(c, "entries", &r, arg_flag(c, "full") ? IN_FULL : IN_SHORT);
         else arena_rewind(c->arena, mark);
     }
     if (c->cut) go_on_from(c, &before);

@@ -27,7 +27,7 @@ static void take(struct call *c, const struct kind_row *kind, struct rec_id subj
 }
 
 /* What happened in the months of a year adds up to the year; what was reported for a quarter and for the year does not. */
-static bool falls_under(const struct kind_row *kind, struct heading heading, struct heading wanted) {
+bool falls_under(const struct kind_row *kind, struct heading heading, struct heading wanted) {
     const struct form_field *when = form_when_field(kind->form);
     if (wanted.choice && heading.choice != wanted.choice) return false;
     if (wanted.period == 0) return true;
@@ -67,6 +67,8 @@ static void cells_sums(struct call *c, const struct kind_row *kind, const struct
     cell_i64(c, "counted", sum->of[COUNTER_records]);
     for (size_t i = 0; (field = form_sum_field(kind->form, i)); i++) {
         char text[FORM_PRINT_BYTES];
+        const struct form_word *word = form_sum_word(kind->form, i);
+        if (word) { cell_i64(c, word->name, sum->of[COUNTER_sum_0 + i]); continue; }
         if (field->type == FIELD_TEXT || field->type == FIELD_FLAG) { cell_i64(c, field->name, sum->of[COUNTER_sum_0 + i]); continue; }
         form_number_print(field, sum->of[COUNTER_sum_0 + i], text);
         cell_text(c, field->name, text);
@@ -138,7 +140,7 @@ enum lz_err take_period(struct call *c, uint32_t *period) {
     return lz_refuse(c->fail, LZ_bad_date, "“%.*s”不是期别：请写如 2022、2022H1、2022Q2 或 2022-06", (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
 }
 
-static enum lz_err take_heading(struct call *c, const struct kind_row *kind, struct heading *wanted) {
+enum lz_err take_heading(struct call *c, const struct kind_row *kind, struct heading *wanted) {
     const struct form_field *group = form_group_field(kind->form);
     int64_t choice = 0;
     if (arg_text(c, "group")) {
@@ -147,6 +149,7 @@ static enum lz_err take_heading(struct call *c, const struct kind_row *kind, str
         if (err != LZ_ok) return err;
         wanted->choice = (uint32_t)choice + 1;
     }
+    if (arg_text(c, "period") && !form_when_field(kind->form)) return lz_refuse(c->fail, LZ_bad_argument, "%s不分期别", said(c, kind->zh));
     return take_period(c, &wanted->period);
 }
 

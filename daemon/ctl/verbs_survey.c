@@ -31,6 +31,49 @@ static void row_patrols(struct call *c, const struct patrol_line *line) {
     row_end(c);
 }
 
+/* What a chief owes of each span of the period that has begun; as a child does not say which of its chiefs made a patrol, one too many makes up
+ * for another's. */
+size_t patrol_sums(struct call *c, uint32_t period, uint32_t child, struct patrol_line *lines) {
+    const struct form_rules *rules = &turn_settings(c->turn)->settings.rules;
+    const struct kind_row *chief = kind_by_name("chief"), *patrol = kind_by_name("patrol");
+    uint32_t from, to, today = lz_date_of(c->now.wall_ms);
+    size_t n = 0, civic = form_sum_of_word(chief->form, "civic");            /* who command nothing owe nothing */
+    uint8_t invalid = 0;
+    (void)form_state_find(patrol->form, lz_bytes_str("invalid"), &invalid);
+    period_days(period, &from, &to);
+    for (uint32_t tier = 0; tier < PATROL_TIERS - 1; tier++) {
+        struct counters chiefs, patrols;
+        uint32_t begin, end = 0;
+        (void)sums_of(c, chief, child, (struct heading){ tier + 1, 0 }, &chiefs);
+        (void)sums_of(c, patrol, child, (struct heading){ tier + 1, period }, &patrols);
+        struct patrol_line line = { .unit = child, .tier = tier, .valid = patrols.of[COUNTER_records],
+                                    .chiefs = chiefs.of[COUNTER_records] - chiefs.of[COUNTER_sum_0 + civic], .invalid = patrols.of[COUNTER_state_0 + invalid] };
+        while (rules->patrol[tier].times && span_next(rules->patrol[tier].every, from, to, &begin, &end) && begin <= today)
+            line.required += line.chiefs * rules->patrol[tier].times;
+        line.done = line.valid < line.required ? line.valid : line.required;
+        if (line.chiefs || line.valid) lines[n++] = line;
+    }
+    return n;
+}
+
+/* Of the tiers two below: by their sums, and not a second time by such entries of theirs as are held here. */
+static size_t with_sums(struct call *c, uint32_t period, int tier, uint32_t of, struct patrol_line *lines, size_t n) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct child *child = roster_holding(c->roster, lines[i].unit);
+        if (!child || child->n_subtree <= 1) lines[kept++] = lines[i];
+    }
+    for (size_t i = 0; i < c->roster->n_children; i++) {
+        const struct child *child = &c->roster->children[i];
+        struct patrol_line by_tier[PATROL_TIERS];
+        if (child->n_subtree <= 1 || (of && of != child->code)) continue;
+        size_t more = patrol_sums(c, period, child->code, by_tier);
+        for (size_t k = 0; k < more && kept < PATROL_LINES_MAX; k++)
+            if (tier < 0 || by_tier[k].tier == (uint32_t)tier) lines[kept++] = by_tier[k];
+    }
+    return kept;
+}
+
 enum lz_err verb_patrols(struct call *c) {
     struct survey survey;
     uint32_t period = lz_date_of(c->now.wall_ms) / 10000 * 100, tier = PATROL_TIERS;         /* this year */
@@ -42,7 +85,8 @@ enum lz_err verb_patrols(struct call *c) {
     if (err != LZ_ok) return err;
     struct patrol_line *lines = arena_alloc_raw(c->arena, PATROL_LINES_MAX * sizeof *lines);
     if (!lines) return lz_refuse(c->fail, LZ_too_large, "一次处理的内容太多；请用 --unit 分单位查询");
-    size_t n = survey_patrols(&survey, period, tier < PATROL_TIERS ? (int)tier : -1, lines);
+    int only = tier < PATROL_TIERS ? (int)tier : -1;
+    size_t n = with_sums(c, period, only, survey.of, lines, survey_patrols(&survey, period, only, lines));
     for (size_t i = 0; i < n && !c->cut; i++) {
         row_patrols(c, &lines[i]);
         patrol_line_add(&total, &lines[i]);

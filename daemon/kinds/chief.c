@@ -14,7 +14,7 @@ static const struct form_field fields[] = {
       CHOICES({ "first_general_chief", "第一总林长" }, { "general_chief", "总林长" }, { "deputy_general_chief", "副总林长" }, { "chief", "林长" }) },
     { "tier", "层级", FIELD_CHOICE, FIELD_NEEDED | FIELD_GROUP,
       CHOICES({ "province", "省级" }, { "city", "市级" }, { "county", "县级" }, { "township", "乡级" }, { "village", "村级" }) },
-    { "kind", "类别", FIELD_CHOICE, FIELD_NEEDED,
+    { "kind", "类别", FIELD_CHOICE, FIELD_NEEDED | FIELD_EACH,
       CHOICES({ "administrative", "行政区域" }, { "state_farm", "国有林场" }, { "protected_area", "自然保护地" }, { "civic", "民间林长" }) },
     { "body", "所在林场或保护地", FIELD_TEXT, 0, NULL },
     { "place", "行政区划", FIELD_PLACE, 0, NULL },

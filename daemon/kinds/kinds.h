@@ -35,6 +35,7 @@ enum field_flag {
     FIELD_WHEN = 32,                 /* a date or a period, at most one: and for each month, or each period */
     FIELD_REFERS = 64,               /* a text, at most one: what it is of or about; entries are found by it, in the order of their FIELD_WHEN */
     FIELD_REMARK = 128,              /* may be written where nothing else of an entry may be changed any more */
+    FIELD_EACH = 256,                /* a choice: how many entries have each of its words is added up, a sum a word */
 };
 enum state_flag {
     STATE_ASIDE = 1,                 /* a draft, void, ended: counted by its state only, nothing of it is added up */
@@ -45,7 +46,7 @@ struct form_word { const char *name, *zh; };     /* a program's word, and people
 struct form_field {
     const char *name, *zh;           /* the name is the message's field of that name */
     enum field_type type;
-    uint8_t flags;
+    uint16_t flags;
     const struct form_word *choices; /* FIELD_CHOICE: ends with a NULL name */
 };
 struct form_state {
@@ -118,10 +119,14 @@ void form_number_print(const struct form_field *field, int64_t value, char out[F
 bool form_number_valid(const struct form_field *field, int64_t value);
 
 /* ---- what is added up ----
- * The sums of a kind are its fields with FIELD_QUANTITY or FIELD_PRESENT, in their order. */
+ * The sums of a kind are its fields with FIELD_QUANTITY or FIELD_PRESENT, and the words of those with FIELD_EACH, in their order. */
 enum { FORM_SUMS_MAX = 14 };
 /* The field that the n-th sum adds up; NULL: there are not so many. */
 const struct form_field *form_sum_field(const struct form_kind *form, size_t n);
+/* The word that the n-th sum counts, of a field with FIELD_EACH; else NULL. */
+const struct form_word *form_sum_word(const struct form_kind *form, size_t n);
+/* The place of the sum that counts a word of a field with FIELD_EACH. */
+size_t form_sum_of_word(const struct form_kind *form, const char *word);
 /* How much an entry adds to each sum; n: how many there are. */
 size_t form_sums(const struct form_kind *form, const struct form_value *of, uint32_t given, int64_t out[FORM_SUMS_MAX]);
 /* Sums are kept apart by the value of the kind's group field and by the period of its FIELD_WHEN. Each 0: the kind has no such field, or it

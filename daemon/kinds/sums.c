@@ -1,22 +1,48 @@
 /* sums: what an entry adds to the sums of its kind, and under which heading. Pure; who adds them up is flow. */
 #include "kinds.h"
 
-static bool adds(const struct form_field *field) { return field->flags & (FIELD_QUANTITY | FIELD_PRESENT); }
+static size_t words_of(const struct form_field *field) {
+    size_t n = 0;
+    while (field->choices && field->choices[n].name) n++;
+    return n;
+}
+
+/* How many sums a field has. */
+static size_t sums_in(const struct form_field *field) {
+    return field->flags & FIELD_EACH ? words_of(field) : (field->flags & (FIELD_QUANTITY | FIELD_PRESENT)) != 0;
+}
 
 const struct form_field *form_sum_field(const struct form_kind *form, size_t n) {
-    for (size_t i = 0; i < form->n_fields; i++)
-        if (adds(&form->fields[i]) && n-- == 0) return &form->fields[i];
+    for (size_t i = 0; i < form->n_fields; n -= sums_in(&form->fields[i]), i++)
+        if (n < sums_in(&form->fields[i])) return &form->fields[i];
     return NULL;
+}
+
+const struct form_word *form_sum_word(const struct form_kind *form, size_t n) {
+    for (size_t i = 0; i < form->n_fields; n -= sums_in(&form->fields[i]), i++)
+        if (n < sums_in(&form->fields[i])) return form->fields[i].flags & FIELD_EACH ? &form->fields[i].choices[n] : NULL;
+    return NULL;
+}
+
+size_t form_sum_of_word(const struct form_kind *form, const char *word) {
+    size_t n = 0;
+    for (; form_sum_field(form, n); n++) {
+        const struct form_word *counted = form_sum_word(form, n);
+        if (counted && strcmp(counted->name, word) == 0) break;
+    }
+    return n;
 }
 
 size_t form_sums(const struct form_kind *form, const struct form_value *of, uint32_t given, int64_t out[FORM_SUMS_MAX]) {
     size_t n = 0;
     for (size_t i = 0; i < form->n_fields; i++) {
         const struct form_field *field = &form->fields[i];
-        if (!adds(field)) continue;
-        LZ_ASSERT(n < FORM_SUMS_MAX);
+        size_t more = sums_in(field);
         bool has = given >> i & 1;
-        out[n++] = !has ? 0 : field->flags & FIELD_PRESENT ? of[i].text.len > 0 : of[i].number;
+        LZ_ASSERT(n + more <= FORM_SUMS_MAX);
+        if (field->flags & FIELD_EACH)
+            for (size_t word = 0; word < more; word++) out[n++] = has && of[i].number == (int64_t)word;
+        else if (more) out[n++] = !has ? 0 : field->flags & FIELD_PRESENT ? of[i].text.len > 0 : of[i].number;
     }
     return n;
 }

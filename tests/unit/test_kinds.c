@@ -57,6 +57,8 @@ Test(tables, are_in_order) {
             groups += (f->flags & FIELD_GROUP) != 0;
             whens += (f->flags & FIELD_WHEN) != 0;
             sums += (f->flags & (FIELD_QUANTITY | FIELD_PRESENT)) != 0;
+            for (size_t w = 0; f->flags & FIELD_EACH && f->choices[w].name; w++) sums++;
+            cr_assert(!(f->flags & FIELD_EACH) || f->type == FIELD_CHOICE, "%s.%s", messages[i].name, f->name);
             cr_assert(!(f->flags & FIELD_GROUP) || f->type == FIELD_CHOICE, "%s.%s", messages[i].name, f->name);
             cr_assert(!(f->flags & FIELD_WHEN) || f->type == FIELD_DATE || f->type == FIELD_PERIOD, "%s.%s", messages[i].name, f->name);
             cr_assert(!(f->flags & FIELD_PRESENT) || f->type == FIELD_TEXT, "%s.%s", messages[i].name, f->name);
@@ -129,17 +131,21 @@ Test(tables, what_an_entry_adds) {
         { "name", "名称", FIELD_TEXT, FIELD_NEEDED, NULL }, { "tier", "层级", FIELD_CHOICE, FIELD_GROUP, three },
         { "day", "日期", FIELD_DATE, FIELD_WHEN, NULL }, { "land", "面积", FIELD_AREA, FIELD_QUANTITY, NULL },
         { "keeper", "管护员", FIELD_TEXT, FIELD_PRESENT, NULL }, { "done", "完成", FIELD_FLAG, FIELD_QUANTITY, NULL },
+        { "kind", "类别", FIELD_CHOICE, FIELD_EACH, three },
     };
     static const struct form_state states[] = { { "in", "在", 0, 0 } };
     static const struct form_kind form = FORM(fields, states);
-    struct form_value of[] = { { 0, { 0 } }, { 1, { 0 } }, { 20220630, { 0 } }, { 700, { 0 } }, { 0, str("张三") }, { 1, { 0 } } };
+    struct form_value of[] = { { 0, { 0 } }, { 1, { 0 } }, { 20220630, { 0 } }, { 700, { 0 } }, { 0, str("张三") }, { 1, { 0 } }, { 1, { 0 } } };
     int64_t sums[FORM_SUMS_MAX];
     uint32_t choice = 9, period = 9;
-    cr_assert_eq(form_sums(&form, of, 63, sums), 3);
-    cr_assert(sums[0] == 700 && sums[1] == 1 && sums[2] == 1);
+    cr_assert_eq(form_sums(&form, of, 127, sums), 6);
+    cr_assert(sums[0] == 700 && sums[1] == 1 && sums[2] == 1 && sums[3] == 0 && sums[4] == 1 && sums[5] == 0, "of three words it has the second");
+    cr_assert_str_eq(form_sum_word(&form, 4)->name, "two");
+    cr_assert(form_sum_word(&form, 2) == NULL && form_sum_word(&form, 6) == NULL && form_sum_of_word(&form, "three") == 5);
+    cr_assert_eq(form_sum_of_word(&form, "four"), 6);
     cr_assert(form_group(&form, of, 63, &choice, &period) && choice == 2 && period == 202206);
-    cr_assert_eq(form_sums(&form, of, 1 | 8, sums), 3);
-    cr_assert(sums[0] == 700 && sums[1] == 0 && sums[2] == 0);
+    cr_assert_eq(form_sums(&form, of, 1 | 8, sums), 6);
+    cr_assert(sums[0] == 700 && sums[1] == 0 && sums[2] == 0 && sums[4] == 0);
     cr_assert(form_group(&form, of, 1, &choice, &period) && choice == 0 && period == 0);
     cr_assert_str_eq(form_group_field(&form)->name, "tier");
 }
