@@ -198,6 +198,12 @@ static void sheet_measure(const struct printer *p, struct sheet *sheet) {
 }
 
 /* Leaves only the columns that people see, with their headings. */
+/* 面积（公顷） */
+static const char *in_words(const struct printer *p, const char *heading, const char *measure) {
+    const char *text = arena_printf(p->arena, lz_text(p->lang, "%s（%s）"), heading, measure);
+    return text ? text : heading;
+}
+
 static void sheet_choose(const struct printer *p, struct sheet *sheet) {
     struct sheet chosen = { .n_columns = 0 };
     for (size_t i = 0; i < sheet->n_columns; i++) {
@@ -206,6 +212,8 @@ static void sheet_choose(const struct printer *p, struct sheet *sheet) {
         int at = heading_of(column.name);
         const struct form_field *field = field_of(p, column.name);
         const char *heading = field ? lz_heading(p->lang, field->zh) : at >= 0 ? lz_column(p->lang, headings[at].name, headings[at].heading) : NULL;
+        const char *measure = field ? form_measure(field, p->lang) : NULL;
+        if (measure) heading = in_words(p, heading, measure);
         column.heading = is_bar(column.name) ? "" : heading ? heading : on_one_line(p->arena, column.name);
         column.right = field ? field->type >= FIELD_NUMBER && field->type <= FIELD_DEGREES : at >= 0 && headings[at].right;
         column.whole = column.whole || column.right || is_bar(column.name) || is(column.name, "id") || is(column.name, "key") || is(column.name, "hash");
@@ -389,7 +397,8 @@ static void print_section(const struct printer *p, const struct row *rows, size_
     if (sheet->n_columns == 0) return;
     if (p->width > 0) sheet_clip_titles(sheet, section);
     /* A table that is too wide even when clipped would be broken by the terminal: as cards it can be read. */
-    if (card || !sheet_fit(sheet, p->width)) print_card(p, sheet);
+    bool one = is(section_of(sheet->rows[0]), "entry");      /* all that is known of one thing reads better downward */
+    if (card || one || !sheet_fit(sheet, p->width)) print_card(p, sheet);
     else print_sheet(p, sheet);
 }
 

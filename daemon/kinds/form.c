@@ -42,6 +42,12 @@ static const struct scale *scale_of(enum field_type type, struct lz_bytes word) 
     return NULL;
 }
 
+const char *form_measure(const struct form_field *field, enum lz_lang lang) {
+    static const char *const english[FIELD_TYPE_COUNT] = { [FIELD_AREA] = "ha", [FIELD_VOLUME] = "m³", [FIELD_LENGTH] = "km", [FIELD_MONEY] = "yuan" };
+    if (field->type != FIELD_AREA && field->type != FIELD_VOLUME && field->type != FIELD_LENGTH && field->type != FIELD_MONEY) return NULL;
+    return lang == LZ_EN ? english[field->type] : scale_of(field->type, (struct lz_bytes){ 0 })->word;
+}
+
 static bool digit(struct lz_bytes text, size_t at) { return at < text.len && text.data[at] >= '0' && text.data[at] <= '9'; }
 
 /* Exact, to the nearest kept unit; false: no number, or too large. */

@@ -115,6 +115,8 @@ enum lz_err form_number_parse(const struct form_field *field, struct lz_bytes te
 /* For people and for files; what is printed can be typed again. out: FORM_PRINT_BYTES. */
 enum { FORM_PRINT_BYTES = 64 };
 void form_number_print(const struct form_field *field, int64_t value, char out[FORM_PRINT_BYTES]);
+/* The measure that is meant and printed when none is written; NULL: it has none, or it is printed with the number. */
+const char *form_measure(const struct form_field *field, enum lz_lang lang);
 /* Whether a number that came from elsewhere can stand in this field. */
 bool form_number_valid(const struct form_field *field, int64_t value);
 
