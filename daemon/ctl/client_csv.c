@@ -98,12 +98,15 @@ static bool is_utf8(struct lz_bytes text) {
     return good >= bad;
 }
 
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"    /* it takes iconv_open's (iconv_t)-1 for something that must be closed */
+#endif
 /* What cannot be read becomes a byte that no text may have, so that its line is refused and the others are not. */
 static enum lz_err convert(struct arena *arena, const char *from, struct lz_bytes in, struct lz_bytes *out, struct lz_fail *fail) {
-    iconv_t way = iconv_open("UTF-8", from);
-    if (way == (iconv_t)-1) return lz_refuse(fail, LZ_bad_utf8, "文件是 %s 编码，本机不能转换；请另存为 UTF-8", from);
     size_t room = in.len * 3 + 4, left = in.len, free_bytes = room;
     uint8_t *text = client_alloc(arena, room);
+    iconv_t way = iconv_open("UTF-8", from);
+    if (way == (iconv_t)-1) return lz_refuse(fail, LZ_bad_utf8, "文件是 %s 编码，本机不能转换；请另存为 UTF-8", from);
     char *source = (char *)(uintptr_t)in.data, *to = (char *)text;
     while (left > 0 && iconv(way, &source, &left, &to, &free_bytes) == (size_t)-1) {
         if (errno == E2BIG || left == 0) break;

@@ -420,7 +420,7 @@ static enum lz_err import_atomic(struct import *im, struct lz_fail *fail) {
     if (lines > ASK_DRAFTS_MAX)
         return lz_refuse(fail, LZ_too_many, "%zu 行：--atomic 一次最多 %d 行；请分成几个文件，或去掉 --atomic", lines, ASK_DRAFTS_MAX);
     enum lz_err err = slot_free(im, &slot, fail);
-    while (err == LZ_ok && line_next(im, &source)) {
+    while (err == LZ_ok && slot && line_next(im, &source)) {
         if (slot->lines == ASK_DRAFTS_MAX) return lz_refuse(fail, LZ_too_many, "超过 %d 行：--atomic 一次最多这么多；请分成几个文件，或去掉 --atomic", ASK_DRAFTS_MAX);
         err = line_take(im, slot, &source, fail);
     }

@@ -1304,6 +1304,88 @@ Test(entries, are_decided_on_above) {
     must_verify(&city);
 }
 
+static uint64_t differences(struct node *n);
+static void put_row(struct node *n, enum table table, struct key key, const void *data, size_t len) {
+    begin(n);
+    if (data) store_put(n->store, table, key, lz_bytes_of(data, len));
+    else store_delete(n->store, table, key);
+    end(n);
+}
+
+/* Whatever is wrong with what says which version counts, verify sees, and mend makes it right. */
+Test(entries, verify_and_mend_know_what_counts) {
+    uint32_t today = lz_date_of(wall), soon = lz_date_add(today, 5);
+    struct rec_id first, second, later;
+    struct key entry, due;
+    uint8_t held[16];
+    cr_assert_eq(submit(&county, grid("1", today, 0, 700, "甲"), &first), LZ_ok, "%s", fail.text);
+    cr_assert_eq(submit(&county, grid("1", today, 0, 500, ""), &second), LZ_ok);
+    cr_assert_eq(submit(&county, grid("1", soon, 0, 300, ""), &later), LZ_ok);
+    entry = key_version(first.kind, RECIPIENT, str("1"), today, first.stamp, first.epoch);
+    memcpy(held, entry.b + VERSION_ENTRY_BYTES, sizeof held);
+    entry.len = VERSION_ENTRY_BYTES;
+    must_verify(&county);
+    for (int how = 0; how < 6; how++) {
+        struct key other = key_version(first.kind, how == 3 ? ISSUER : RECIPIENT, str("no"), 0, 0, 0);
+        other.len = how == 4 ? 7 : VERSION_ENTRY_BYTES;
+        due = key_due(lz_date_start_ms(soon), 3, later, 0);
+        if (how == 0) put_row(&county, TABLE_entry, entry, held, sizeof held);           /* an older version than holds */
+        if (how == 1) put_row(&county, TABLE_entry, entry, NULL, 0);
+        if (how == 2) put_row(&county, TABLE_entry, entry, held, 3);
+        if (how == 3 || how == 4) put_row(&county, TABLE_entry, other, held, sizeof held);
+        if (how == 5) put_row(&county, TABLE_due, due, NULL, 0);                          /* the next one is not awaited */
+        cr_assert_gt(differences(&county), 0, "%d", how);
+        mended(&county, how % 2);
+        cr_assert_eq(land_of(&county, 0), 500);
+    }
+    advance(&county, lz_date_start_ms(soon) + 1000);
+    cr_assert_eq(land_of(&county, 0), 300);
+}
+
+Test(entries, what_cannot_be_is_refused) {
+    enum { ACTIVE, SPLIT, MERGED, ENDED };
+    uint32_t today = lz_date_of(wall);
+    struct record r = grid("1", today, ACTIVE, 700, "甲");
+    r.of.form.given &= ~1u;
+    cr_assert_eq(submit(&county, r, NULL), LZ_bad_argument, "it has no name");
+    cr_assert_eq(submit(&county, grid("1", today + 30000, ACTIVE, 700, "甲"), NULL), LZ_bad_date);
+    cr_assert_eq(submit(&county, grid("1", 0, ACTIVE, 700, "甲"), NULL), LZ_ok, "today, when nothing is said");
+    cr_assert_eq(submit(&county, grid("1", 0, SPLIT, 700, "甲"), NULL), LZ_ok);
+    cr_assert_eq(submit(&county, grid("1", 0, ACTIVE, 700, "甲"), NULL), LZ_illegal_move, "it has ended");
+    cr_assert_eq(submit(&county, grid("", 0, ACTIVE, 1, ""), NULL), LZ_ok);
+    cr_assert_eq(submit(&county, grid("", 0, ACTIVE, 1, ""), NULL), LZ_ok, "each is given the next number");
+    cr_assert_eq(counted_of(&county, 0), 2);
+    must_verify(&county);
+}
+
+Test(entries, a_ruling_that_cannot_be_is_refused_or_has_no_effect) {
+    struct rec_id version, of_sibling = { SIBLING, kind_called("grid"), 5, 5 };
+    enum { SPLIT = 1 };
+    cr_assert_eq(submit(&county, grid("1", 0, 0, 700, ""), &version), LZ_ok);
+    exchange(&city, &county);
+    struct record on = { .kind = KIND_ruling, .subject = version, .of.ruling = { SPLIT, str("拆分") } };
+    cr_assert_eq(submit(&city, on, NULL), LZ_not_allowed, "a grid is its county's");
+    on.of.ruling.state = 12;
+    cr_assert_neq(submit(&city, on, NULL), LZ_ok);
+    on.subject = of_sibling;
+    cr_assert_eq(submit(&city, on, NULL), LZ_not_found);
+    struct rec_id task = issue(&city, KIND_task, 0, RECIPIENT);
+    on.subject = task;
+    cr_assert_neq(submit(&city, on, NULL), LZ_ok, "a task is no entry");
+    /* from above, on what this unit does not hold, or what is not its to change */
+    struct rec_id subjects[] = { { RECIPIENT, kind_called("grid"), 77, 7 }, of_sibling, version };
+    for (size_t i = 0; i < LZ_COUNT(subjects); i++) {
+        uint32_t to[] = { RECIPIENT };
+        struct record r = { .origin = ISSUER, .kind = KIND_ruling, .stamp = (UINT64_C(1) << 60) + i, .epoch = 1, .lane = LANE_ROUTINE, .direction = DIRECTION_DOWN,
+                            .reach = REACH_TARGETS, .tier = TIER_CITY, .targets = to, .n_targets = 1, .subject = subjects[i], .of.ruling = { 2, { 0 } } };
+        begin(&county);
+        cr_assert_eq(record_encode(arena, &r, &fail), LZ_ok, "%s", fail.text);
+        cr_assert_eq(flow_land(county.flow, &r, LAND_PEER), LZ_ok);
+        end(&county);
+    }
+    must_verify(&county);
+}
+
 /* ---- sums ---- */
 Test(sums, go_up_and_are_exact) {
     uint32_t both[] = { RECIPIENT, SIBLING };
