@@ -96,7 +96,7 @@ static enum lz_err take_filter(struct call *c, const struct kind_row *kind, stru
 }
 
 static bool wanted(const struct kind_row *kind, const struct filter *filter, const struct record *r) {
-    struct heading heading;
+    struct heading heading = { 0 };
     if (filter->state >= 0 && r->of.form.state != filter->state) return false;
     if (filter->heading.choice == 0 && filter->heading.period == 0) return true;
     return form_group(kind->form, r->of.form.of, r->of.form.given, &heading.choice, &heading.period) && falls_under(kind, heading, filter->heading);
