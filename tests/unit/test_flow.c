@@ -1376,9 +1376,9 @@ Test(entries, a_ruling_that_cannot_be_is_refused_or_has_no_effect) {
     struct rec_id subjects[] = { { RECIPIENT, kind_called("grid"), 77, 7 }, of_sibling, version };
     for (size_t i = 0; i < LZ_COUNT(subjects); i++) {
         uint32_t to[] = { RECIPIENT };
-        struct record r = { .origin = ISSUER, .kind = KIND_ruling, .stamp = (UINT64_C(1) << 60) + i, .epoch = 1, .lane = LANE_ROUTINE, .direction = DIRECTION_DOWN,
-                            
-                            .reach = REACH_TARGETS, .tier = TIER_CITY, .targets = to, .n_targets = 1, .subject = subjects[i], .of.ruling = { 2, { 0 } } };
+        struct record r = { .origin = ISSUER, .kind = KIND_ruling, .stamp = (UINT64_C(1) << 60) + i, .epoch = 1, .lane = LANE_ROUTINE,
+                            .direction = DIRECTION_DOWN, .reach = REACH_TARGETS, .tier = TIER_CITY, .targets = to, .n_targets = 1,
+                            .subject = subjects[i], .of.ruling = { 2, { 0 } } };
         begin(&county);
         cr_assert_eq(record_encode(arena, &r, &fail), LZ_ok, "%s", fail.text);
         cr_assert_eq(flow_land(county.flow, &r, LAND_PEER), LZ_ok);
