@@ -13,7 +13,9 @@ size_t sums_headings(struct call *c, const struct kind_row *kind, struct heading
     prefix.len = 2;
     while (list && n < HEADINGS_MAX && store_seek(c->store, TABLE_rollup, &key, &v) && key_begins(&key, &prefix, 2) && key.len == 2 + REC_ID_BYTES + 4) {
         struct rec_id subject = rec_id_get(key.b + 2);
-        if (sums_subject_parse(subject, &list[n].choice, &list[n].period)) n++;
+        /* a child names its headings itself: a period that is none must not pass for the latest */
+        bool heading = sums_subject_parse(subject, &list[n].choice, &list[n].period);
+        if (heading && (list[n].period == 0 || period_valid(list[n].period))) n++;
         key = key_after(key_rollup(kind->number, subject, UINT32_MAX));
     }
     return n;

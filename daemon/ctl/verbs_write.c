@@ -236,17 +236,15 @@ static enum lz_err move_all(struct call *c, struct rec_id subject, const struct 
     return LZ_ok;
 }
 
-/* An own directive that breaks this one down, holds its report, and is not closed everywhere yet. */
-static bool still_held(struct call *c, const struct record *r, struct rec_id parent, size_t *open) {
+/* How many of its recipients have not had an own directive closed yet. */
+static size_t open_below(struct call *c, const struct record *r) {
     const uint32_t *units;
-    *open = 0;
-    if (!r->of.directive.holds_parent || !rec_id_equal(r->of.directive.parent, parent)) return false;
-    size_t n = flow_recipients(c->flow, r, &units);
+    size_t n = flow_recipients(c->flow, r, &units), open = 0;
     for (size_t i = 0; i < n; i++) {
         struct standing s;
-        *open += !flow_standing(c->flow, record_id(r), units[i], &s) || state_open(MACHINE_HANDLING, s.state);
+        open += !flow_standing(c->flow, record_id(r), units[i], &s) || state_open(MACHINE_HANDLING, s.state);
     }
-    return *open > 0;
+    return open;
 }
 
 /* 分解落实: what was passed down comes back before it is reported up, where its issuer said so (--hold). */
@@ -261,7 +259,7 @@ static enum lz_err check_passed_down(struct call *c, struct rec_id subject) {
             char text[REC_ID_TEXT];
             if (!flow_record(c->flow, id, &r)) continue;
             if (!r.of.directive.holds_parent || !rec_id_equal(r.of.directive.parent, subject)) { arena_rewind(c->arena, mark); continue; }
-            if (!still_held(c, &r, subject, &open)) continue;
+            if ((open = open_below(c, &r)) == 0) continue;
             rec_id_print_short(id, text);
             return lz_refuse(c->fail, LZ_illegal_move, "分解下发的 %s 还有 %zu 个单位没有办结，办结后才能报告这一件（trace 可查；不再需要的可撤回）", text, open);
         }
