@@ -1,12 +1,18 @@
-# Three tiers of real daemons, measured.
-$(BUILD)/bench/bench: tests/bench/bench.c $(LIB)
+# Three tiers of real daemons, measured beside what the parts can do and beside other systems that do the same work.
+BENCH_C := $(wildcard tests/bench/*.c)
+$(BUILD)/tests/bench/%.o: tests/bench/%.c | $(PROTO_C)
 	@mkdir -p $(@D)
-	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -o $@ $< $(LIB) $(LIBS)
+	$(V)$(CC) $(filter-out -Wconversion,$(CFLAGS)) -c -o $@ $<
+$(BUILD)/bench/run: $(call obj,$(BENCH_C)) $(LIB)
+	@mkdir -p $(@D)
+	$(V)$(CC) $(SAN) $(LINK) -o $@ $^ $(LIBS)
+TEST_PROGS += $(BUILD)/bench/run
 
-RECORDS ?= 100000
-ROUNDS  ?= 3
-.PHONY: bench
-bench: bootstrap ## throughput, latency, catch-up, memory on a three-tier chain [RECORDS=n] [ROUNDS=n]
-	@$(MAKE) --no-print-directory -j2 $(PROGS) $(BUILD)/bench/bench
-	@mkdir -p $(BUILD)/bench
-	@$(BUILD)/bench/bench $(BUILD)/linzhangd $(CURDIR)/deploy/data/divisions-henan.tsv $(CURDIR)/$(BUILD)/bench/run $(BUILD)/bench/results.tsv $(RECORDS) $(ROUNDS)
+COUNT  ?= 100000
+ROUNDS ?= 5
+.PHONY: bench bench-deps
+bench-deps: ## install the systems that make bench measures beside linzhang
+	@deploy/bootstrap bench-deps
+bench: bootstrap ## ceilings, peers and linzhang side by side, against the targets [COUNT=100000] [ROUNDS=5]
+	@$(MAKE) --no-print-directory -j2 $(PROGS) $(BUILD)/bench/run
+	@$(BUILD)/bench/run $(BUILD)/linzhangd $(BUILD)/bench/dir $(BUILD)/bench/results.tsv $(COUNT) $(ROUNDS)
