@@ -360,6 +360,15 @@ static void mark_stores(struct world *w) {
     }
 }
 
+/* Each record at each node, as the other asks, is the history's alone where there are thousands of both. */
+void world_check_country(struct world *w) {
+    mark_stores(w);
+    check_links(w);
+    if (!w->failed) check_files(w);
+    if (!w->failed) check_sums(w);
+    if (!w->failed) witness_judge(w);
+}
+
 void world_check(struct world *w) {
     mark_stores(w);
     check_links(w);

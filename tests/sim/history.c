@@ -30,6 +30,7 @@ void history_destroy(struct history **history_p) {
     free(h->rows);
     free(h->sums);
     free(h->follows);
+    free(h->by_follow);
     free(h->by_id);
     free(h->by_request);
     free(h->twice);
@@ -340,12 +341,39 @@ static size_t losses_of(const struct history *h, uint32_t unit, uint32_t peer) {
     return (a == NONE ? 0 : h->units[a].losses + h->units[a].moves) + (b == NONE ? 0 : h->units[b].losses + h->units[b].moves);
 }
 
+static size_t follow_slot(const struct history *h, uint32_t unit, uint32_t peer, enum history_side side, uint64_t feed) {
+    uint64_t key[3] = { (uint64_t)unit << 32 | peer, side, feed };
+    size_t at = hash_of(key, sizeof key) % h->n_by_follow;
+    for (; h->by_follow[at] != NONE; at = (at + 1) % h->n_by_follow) {
+        const struct follow *f = &h->follows[h->by_follow[at]];
+        if (f->unit == unit && f->peer == peer && f->side == side && f->feed == feed) break;
+    }
+    return at;
+}
+
+int32_t follow_of(const struct history *h, uint32_t unit, uint32_t peer, enum history_side side, uint64_t feed) {
+    return h->n_by_follow ? h->by_follow[follow_slot(h, unit, peer, side, feed)] : NONE;
+}
+
+static void grow_follows(struct history *h) {
+    if (h->n_by_follow && h->n_follows * 2 < h->n_by_follow) return;
+    h->n_by_follow = h->n_by_follow ? 2 * h->n_by_follow : 1024;
+    free(h->by_follow);
+    h->by_follow = malloc(h->n_by_follow * sizeof *h->by_follow);
+    if (!h->by_follow) abort();
+    for (size_t i = 0; i < h->n_by_follow; i++) h->by_follow[i] = NONE;
+    for (size_t i = 0; i < h->n_follows; i++) {
+        const struct follow *f = &h->follows[i];
+        h->by_follow[follow_slot(h, f->unit, f->peer, f->side, f->feed)] = (int32_t)i;
+    }
+}
+
 /* "Acknowledged positions never go back except after a loss that is told." */
 void history_place(struct history *h, uint32_t unit, uint32_t peer, enum history_side side, uint64_t feed, uint64_t position) {
     h->figures.places++;
-    for (size_t i = 0; i < h->n_follows; i++) {
-        struct follow *f = &h->follows[i];
-        if (f->unit != unit || f->peer != peer || f->side != side || f->feed != feed) continue;
+    int32_t known = follow_of(h, unit, peer, side, feed);
+    if (known != NONE) {
+        struct follow *f = &h->follows[known];
         /* twice for a loss: with the store itself, and, long after it may be, when the two meet and judge */
         bool back = position < f->position, excused = back && f->backs < 2 * losses_of(h, unit, peer);
         if (back && !excused)
@@ -356,6 +384,8 @@ void history_place(struct history *h, uint32_t unit, uint32_t peer, enum history
         f->backs += back;
         return;
     }
+    grow_follows(h);
+    h->by_follow[follow_slot(h, unit, peer, side, feed)] = (int32_t)h->n_follows;
     h->follows = more(h->follows, h->n_follows, &h->max_follows, sizeof *h->follows);
     h->follows[h->n_follows++] = (struct follow){ unit, peer, side, feed, position, 0 };
 }

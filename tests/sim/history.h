@@ -14,7 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HISTORY_ID = 18, HISTORY_REQUEST = 16, HISTORY_COUNTERS = 41, HISTORY_UNITS = 256, HISTORY_TARGETS = 64, HISTORY_FINDINGS = 40 };
+#ifndef SIM_NODES                   /* how many units a world may have: a country is built with more (tests/nation) */
+#define SIM_NODES 256
+#endif
+
+enum { HISTORY_ID = 18, HISTORY_REQUEST = 16, HISTORY_COUNTERS = 41, HISTORY_UNITS = SIM_NODES, HISTORY_TARGETS = 64, HISTORY_FINDINGS = 40 };
 struct history;
 struct history_text { const void *data; size_t len; };
 

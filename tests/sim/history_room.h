@@ -19,7 +19,7 @@ size_t set_first(const struct set *s);
 enum life { LIFE_NONE, LIFE_HANDLING, LIFE_PROBLEM, LIFE_EMERGENCY };
 enum place { PLACE_TARGETS, PLACE_ISSUER, PLACE_PROBLEM, PLACE_ABOVE, PLACE_PARENT, PLACE_SUBJECT, PLACE_HEAD };
 enum { DELIVER = 1, START = 3, URGE = 10, ASSIGN = 23, ESCALATE = 27 };
-enum { PROGRESS = 5, PROBLEM = 6, EMERGENCY = 8, DUTY = 10, OFFICE = 11, MOVE = 40, ROLLUP = 41, ATTACHMENT = 43, WISH = 44 };
+enum { PROGRESS = 5, PROBLEM = 6, EMERGENCY = 8, DUTY = 10, PATROL = 9, OFFICE = 11, MOVE = 40, ROLLUP = 41, ATTACHMENT = 43, WISH = 44 };
 struct law {
     uint32_t kind;
     const char *name;
@@ -101,6 +101,8 @@ struct history {
     struct sum *sums;
     struct follow *follows;
     size_t n_follows, max_follows;
+    int32_t *by_follow;              /* open addressing; NONE: free */
+    size_t n_by_follow;
     size_t n_entries, max_entries, n_asks, max_asks, n_rows, max_rows, n_sums, max_sums;
     struct twice *twice;             /* numbers that were said to be used twice */
     size_t n_twice;
@@ -110,6 +112,7 @@ struct history {
     size_t n_findings;
     struct history_figures figures;
 };
+int32_t follow_of(const struct history *h, uint32_t unit, uint32_t peer, enum history_side side, uint64_t feed);      /* NONE: none */
 int32_t unit_of(const struct history *h, uint32_t code);
 int32_t entry_of(const struct history *h, const uint8_t id[HISTORY_ID]);             /* NONE: not known */
 int32_t entry_find(struct history *h, const uint8_t id[HISTORY_ID]);           /* makes it; pointers to entries are then void */

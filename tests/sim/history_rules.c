@@ -24,6 +24,7 @@ static const struct law laws[] = {
     { DUTY, "duty", LIFE_NONE, PLACE_PARENT, true, 2, 1, 1, 37 },
     /* A form, for all of them: each version stays, with the tier above as well. */
     { OFFICE, "office", LIFE_NONE, PLACE_PARENT, false, 2, 1, 1, 39 },
+    { PATROL, "patrol", LIFE_NONE, PLACE_PARENT, false, 2, 1, 1, 39 },
     { ROLLUP, "rollup", LIFE_NONE, PLACE_PARENT, true, 2, 1, 1, 38 },
     /* A file goes the way of what it belongs to, which each of its pieces says itself: see way_fits. Nothing waits for it. */
     { ATTACHMENT, "attachment", LIFE_NONE, PLACE_HEAD, false, 3, 2, 2, 48 },
@@ -703,11 +704,8 @@ void judge_follows(struct history *h) {
         const struct follow *f = &h->follows[i];
         int32_t a = unit_of(h, f->unit), b = unit_of(h, f->peer);
         if (f->side != HISTORY_IS_FOLLOWED || a == NONE || b == NONE || (h->units[a].up != b && h->units[b].up != a)) continue;
-        uint64_t there = 0;
-        for (size_t j = 0; j < h->n_follows; j++) {
-            const struct follow *g = &h->follows[j];
-            if (g->side == HISTORY_FOLLOWS && g->unit == f->peer && g->peer == f->unit && g->feed == f->feed) there = g->position;
-        }
+        int32_t other = follow_of(h, f->peer, f->unit, HISTORY_FOLLOWS, f->feed);
+        uint64_t there = other == NONE ? 0 : h->follows[other].position;
         if (f->position > there)
             find(h, "ACKNOWLEDGED %llu of feed %llx of %06u by %06u, whose disk says %llu", (unsigned long long)f->position, (unsigned long long)f->feed,
                  f->unit, f->peer, (unsigned long long)there);

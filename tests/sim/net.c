@@ -123,8 +123,8 @@ static void post(struct world *w, struct node *from, struct node *to, struct nod
 /* A parent knows its children by their keys. */
 static struct node *child_with_key(struct world *w, const struct node *parent, uint32_t code) {
     const struct node *as = node_of(w, code);
-    for (int i = 0; as && i < w->n_nodes; i++)
-        if (w->nodes[i].speaks_as == as->index && w->nodes[i].up_index == parent->index) return &w->nodes[i];
+    for (int i = parent->first_below; as && i >= 0; i = w->nodes[i].next_beside)
+        if (w->nodes[i].speaks_as == as->index) return &w->nodes[i];
     return NULL;
 }
 
@@ -133,8 +133,7 @@ void net_take(struct world *w, struct node *n) {
     size_t endpoint;
     while (n->program->turn_next_send(n->turn, &packet)) {
         if (packet.channel == CHANNEL_LIVE_DOWN) {
-            for (int i = 0; i < w->n_nodes; i++)
-                if (w->nodes[i].up_index == n->index) post(w, n, &w->nodes[i], &w->nodes[i], packet.channel, packet.bytes);
+            for (int i = n->first_below; i >= 0; i = w->nodes[i].next_beside) post(w, n, &w->nodes[i], &w->nodes[i], packet.channel, packet.bytes);
         } else if (packet.peer == n->parent) {
             post(w, n, &w->nodes[n->up_index], n, packet.channel, packet.bytes);
         } else {

@@ -76,8 +76,7 @@ void node_close(struct world *w, struct node *n) {
     store_close(&n->store);
     n->up = false;
     net_disconnect(w, n->index);
-    for (int i = 0; i < w->n_nodes; i++)
-        if (w->nodes[i].up_index == n->index) net_disconnect(w, i);
+    for (int i = n->first_below; i >= 0; i = w->nodes[i].next_beside) net_disconnect(w, i);
 }
 
 void node_down(struct world *w, struct node *n, uint64_t for_ms) {
@@ -129,8 +128,7 @@ void node_boot(struct world *w, struct node *n) {
     n->hung = false;
     n->wake_ms = w->now_ms;
     connect_soon(w, n);
-    for (int i = 0; i < w->n_nodes; i++)
-        if (w->nodes[i].up_index == n->index) connect_soon(w, &w->nodes[i]);
+    for (int i = n->first_below; i >= 0; i = w->nodes[i].next_beside) connect_soon(w, &w->nodes[i]);
 }
 
 /* ---- its turns ------------------------------------------------------------------------------------------------------------------ */
@@ -169,6 +167,7 @@ bool node_finish(struct world *w, struct node *n) {
     if (n->lost) witness_turn(w, n);
     n->wake_ms = n->program->turn_next_deadline(n->turn);
     if (n->wake_ms <= w->now_ms) n->wake_ms = w->now_ms + (err == LZ_full ? 100 : 1);       /* as main.c waits */
+    if (w->turned && err == LZ_ok) w->turned(w, n);
     return err == LZ_ok;
 }
 

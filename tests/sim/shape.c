@@ -7,7 +7,7 @@
 /* ---- codes ------------------------------------------------------------------------------------------------------------------ */
 
 static uint16_t *slot_of(struct world *w, uint32_t code) {
-    size_t at = code * 2654435761u >> 22;
+    size_t at = (code * 2654435761u >> 16) % LZ_COUNT(w->index_of);
     while (w->index_of[at] && w->nodes[w->index_of[at] - 1].code != code) at = (at + 1) % LZ_COUNT(w->index_of);
     return &w->index_of[at];
 }
@@ -17,11 +17,25 @@ struct node *node_of(struct world *w, uint32_t code) {
     return at ? &w->nodes[at - 1] : NULL;
 }
 
+/* Indices rise along a list of children. */
+static void put_beside(struct world *w, struct node *n) {
+    if (n->up_index < 0) return;
+    struct node *up = &w->nodes[n->up_index];
+    if (up->last_below < 0) up->first_below = n->index;
+    else w->nodes[up->last_below].next_beside = n->index;
+    up->last_below = n->index;
+}
+
+void shape_kin(struct world *w) {
+    for (int i = 0; i < w->n_nodes; i++) w->nodes[i].first_below = w->nodes[i].last_below = w->nodes[i].next_beside = -1;
+    for (int i = 0; i < w->n_nodes; i++) put_beside(w, &w->nodes[i]);
+}
+
 void world_add(struct world *w, uint32_t code, uint32_t parent, uint8_t tier, bool enrolled) {
     LZ_ASSERT(w->n_nodes < NODES_MAX && !node_of(w, code));
     struct node *n = &w->nodes[w->n_nodes], *up = parent ? node_of(w, parent) : NULL;
     *n = (struct node){ .code = code, .parent = parent, .tier = tier, .index = w->n_nodes, .up_index = up ? up->index : -1, .enrolled = enrolled, .world = w,
-                        .speaks_as = w->n_nodes, .program = &program_new };
+                        .first_below = -1, .last_below = -1, .next_beside = -1, .speaks_as = w->n_nodes, .program = &program_new };
     snprintf(n->path, sizeof n->path, "%.120s/%u", w->dir, code);
     snprintf(n->backup, sizeof n->backup, "%.120s/%u.copy", w->dir, code);
     n->roster = roster_create();
@@ -29,6 +43,7 @@ void world_add(struct world *w, uint32_t code, uint32_t parent, uint8_t tier, bo
     *slot_of(w, code) = (uint16_t)w->n_nodes;
     w->n_trees = 1;
     w->trees[0].up[n->index] = (int16_t)n->up_index;
+    put_beside(w, n);
 }
 
 /* ---- who is below whom ------------------------------------------------------------------------------------------------------- */
@@ -199,6 +214,7 @@ bool node_move_to(struct world *w, struct node *n, struct node *parent) {
     if (n->up) node_down(w, n, 200);
     n->up_index = parent->index;
     n->parent = parent->code;
+    shape_kin(w);
     n->line = (struct line){ .connection = n->line.connection };
     world_make_units(w);
     node_enrol(w, n);

@@ -75,6 +75,42 @@ static uint64_t wake_of(const struct world *w, const struct node *n) {
     return n->wake_ms;
 }
 
+/* Who wakes next: a tournament over all nodes, so that an event costs the logarithm of their number. Of those that wake at the same moment
+ * the first by index goes. What one event changes is the wake of a node and of those straight below it. */
+struct race { uint64_t wake[NODES_MAX]; uint16_t winner[2 * NODES_MAX]; int width; };
+
+static void race_play(struct race *r, int at) {
+    int a = r->winner[2 * at], b = r->winner[2 * at + 1];
+    r->winner[at] = (uint16_t)(r->wake[b] < r->wake[a] ? b : a);
+}
+
+static void race_begin(struct world *w) {
+    if (!w->race) w->race = malloc(sizeof *w->race);
+    LZ_ASSERT(w->race);
+    struct race *r = w->race;
+    for (r->width = 1; r->width < w->n_nodes; ) r->width *= 2;
+    LZ_ASSERT(r->width <= NODES_MAX);
+    for (int i = 0; i < r->width; i++) {
+        r->wake[i] = i < w->n_nodes ? wake_of(w, &w->nodes[i]) : UINT64_MAX;
+        r->winner[r->width + i] = (uint16_t)i;
+    }
+    for (int at = r->width - 1; at > 0; at--) race_play(r, at);
+}
+
+static void race_again(struct world *w, int i) {
+    struct race *r = w->race;
+    uint64_t wake = wake_of(w, &w->nodes[i]);
+    if (wake == r->wake[i]) return;
+    r->wake[i] = wake;
+    for (int at = (r->width + i) / 2; at > 0; at /= 2) race_play(r, at);
+}
+
+static void race_after(struct world *w, int i) {
+    if (w->eats) { race_begin(w); return; }              /* a scenario may do anything in it */
+    race_again(w, i);
+    for (int k = w->nodes[i].first_below; k >= 0; k = w->nodes[k].next_beside) race_again(w, k);
+}
+
 static void say_restless(struct world *w) {
     const struct node *most = &w->nodes[0];
     for (int i = 1; i < w->n_nodes; i++)
@@ -84,19 +120,21 @@ static void say_restless(struct world *w) {
 }
 
 void world_run(struct world *w, uint64_t until_ms) {
+    race_begin(w);
     while (!(w->failed && w->healing)) {
         uint64_t at = w->n_parcels ? w->parcels[0].at_ms : UINT64_MAX;
-        struct node *who = NULL;
-        for (int i = 0; i < w->n_nodes; i++) {
-            uint64_t wake = wake_of(w, &w->nodes[i]);
-            if (wake < at) { at = wake; who = &w->nodes[i]; }
-        }
+        int first = w->race->winner[1];
+        bool wakes = w->race->wake[first] < at;
+        struct node *who = wakes ? &w->nodes[first] : NULL;
+        if (wakes) at = w->race->wake[first];
         if (at > until_ms) break;
         if (at > w->now_ms) w->now_ms = at;
+        if (!who) first = w->parcels[0].to;
         if (!who) net_deliver(w);
         else if (!who->up) { node_boot(w, who); if (who->up) witness_places(w, who); }
         else node_run(w, who);
-        if (w->turns > TURNS_MAX) { say_restless(w); break; }
+        race_after(w, first);
+        if (w->turns > (w->turns_max ? w->turns_max : TURNS_MAX)) { say_restless(w); break; }
     }
     if (w->now_ms < until_ms) w->now_ms = until_ms;
 }
@@ -154,6 +192,7 @@ void world_close(struct world *w) {
     for (size_t i = 0; i < w->n_sticks; i++) free(w->sticks[i].bytes);
     for (size_t i = 0; i < w->n_told; i++) { free(w->told[i].envelope); free(w->told[i].targets); }
     history_destroy(&w->history);
+    free(w->race);
     free(w->parcels);
     free(w->told);
     for (int i = 0; i < w->n_units; i++) units_destroy(&w->units[i]);

@@ -11,7 +11,11 @@
 #define SIM_WORLD_H
 #include "program.h"
 
-enum { NODES_MAX = 256, PATH_BYTES = 256, COPIES_MAX = 6, TREES_MAX = 24, UNITS_VERSIONS = TREES_MAX, CLERK_TARGETS = 8 };
+#ifndef SIM_NODES                   /* as in history.h */
+#define SIM_NODES 256
+#endif
+
+enum { NODES_MAX = SIM_NODES, PATH_BYTES = 256, COPIES_MAX = 6, TREES_MAX = 24, UNITS_VERSIONS = TREES_MAX, CLERK_TARGETS = 8 };
 struct odds {                        /* how a link is, besides what happens to it */
     double lose, twice;                            /* per live packet */
     uint32_t delay_min_ms, delay_max_ms, quantum_ms;       /* quantum: packets come in at its multiples, many to a turn */
@@ -35,6 +39,7 @@ struct node {
     uint32_t code, parent;
     uint8_t tier;
     int index, up_index;
+    int first_below, last_below, next_beside;      /* its children, and its siblings, by index; -1: no more */
     struct world *world;
     const struct program *program;   /* the new one, or the one before it */
     bool up, enrolled, hung, gone;   /* gone: removed by its parent, and not to come back */
@@ -110,7 +115,8 @@ struct world {
     struct calendar *calendar;
     struct node nodes[NODES_MAX];
     int n_nodes;
-    uint16_t index_of[1024];         /* code -> index + 1, open addressing */
+    uint16_t index_of[4 * NODES_MAX];              /* code -> index + 1, open addressing */
+    struct race *race;               /* who wakes next (world.c) */
     struct tree trees[TREES_MAX];
     int n_trees;
     struct parcel *parcels;          /* a heap by time */
@@ -125,10 +131,12 @@ struct world {
     char failure[512];
     bool failed;
     uint32_t subscribe;                  /* a kind that the top wants in full; 0: none */
+    uint64_t turns_max;                  /* more, and it does not come to rest; 0: as many as a small world may */
     uint32_t tip_idle_ms;                /* how seldom an idle link proves itself */
     /* What a scenario does to the network: true: this packet is lost. NULL: nothing. */
     bool (*eats)(struct world *w, const struct node *from, const struct node *to, struct lz_bytes bytes);
-    void *story;                         /* a scenario's own, for eats */
+    void *story;                         /* a scenario's own, for eats and turned */
+    void (*turned)(struct world *w, struct node *n);     /* after each turn that was committed; NULL: nothing */
     struct arena *arena;
     bool filed[NODES_MAX];               /* by child: its link to the parent never has a network */
     bool exchanged;                      /* somebody has spoken with another's key: a link that has no network may have heard him */
@@ -154,6 +162,7 @@ void world_mark(struct world *w, uint64_t a, uint64_t b, struct lz_bytes bytes);
 /* ---- shape.c ---- */
 void world_add(struct world *w, uint32_t code, uint32_t parent, uint8_t tier, bool enrolled);
 void world_make_units(struct world *w);
+void shape_kin(struct world *w);                            /* who is whose child, after an up_index has changed */
 void shape_make(struct world *w, bool large, bool late);    /* a tree from the seed */
 void shape_roster_put(struct world *w, struct node *parent, const struct node *child);
 void node_enrol(struct world *w, struct node *n);
@@ -223,6 +232,7 @@ void witness_look(struct world *w);                         /* at all stores, wh
 void witness_judge(struct world *w);
 /* ---- check.c: what must be true when the network has healed ---- */
 void world_check(struct world *w);
+void world_check_country(struct world *w);                 /* the same, for a tree of thousands */
 bool world_live(struct world *w);                           /* every link of the tree says that it is live */
 bool world_holds(struct world *w, struct node *n, const struct told *t);
 /* ---- scenarios.c: one counterexample of the design each. which: a name, "all" or "list". Gives the exit code. */
