@@ -46,7 +46,10 @@ const struct form_kind *kind_form(uint32_t number) {
     return row ? row->form : NULL;
 }
 
+/* Its own name first: all that a clerk may call a kind is long to compare. */
 const struct kind_row *kind_by_name(const char *name) {
+    for (size_t i = 0; i < LZ_COUNT(kinds); i++)
+        if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
     for (size_t i = 0; i < LZ_COUNT(kinds); i++)
         if (lz_word_is(lz_bytes_str(name), kinds[i].name, kinds[i].zh)) return &kinds[i];
     return NULL;

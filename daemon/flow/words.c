@@ -46,7 +46,10 @@ const struct move_row *move_row(enum machine machine, uint32_t number) {
     return NULL;
 }
 
+/* Its own name first: this is asked for each record that is routed, and all that a clerk may call a move is long to compare. */
 const struct move_row *move_by_name(enum machine machine, const char *name) {
+    for (size_t i = 0; i < LZ_COUNT(moves); i++)
+        if (moves[i].machine == machine && strcmp(moves[i].name, name) == 0) return &moves[i];
     for (size_t i = 0; i < LZ_COUNT(moves); i++)
         if (moves[i].machine == machine && lz_word_is(lz_bytes_str(name), moves[i].name, moves[i].zh)) return &moves[i];
     return NULL;

@@ -202,14 +202,15 @@ static size_t serve_link(struct turn *t, struct link *l, size_t budget) {
     return bytes;
 }
 
+/* Around all links once, from where the last turn had to stop. */
 void publish_serve(struct turn *t) {
-    size_t left = TURN_SERVE_BYTES, n = 0, peers = 0, at = 0;
+    size_t left = TURN_SERVE_BYTES, n = 0, peers = 0;
     t->serve_more = false;
     for (struct link *l = t->links; l; l = l->next) n++;
-    for (size_t turn_of = 0; turn_of < n; turn_of++) {
-        at = (t->serve_from + turn_of) % n;
-        struct link *l = t->links;
-        for (size_t i = 0; i < at; i++) l = l->next;
+    size_t at = n ? t->serve_from % n : 0;
+    struct link *l = t->links;
+    for (size_t i = 0; i < at; i++) l = l->next;
+    for (size_t turn_of = 0; turn_of < n; turn_of++, at = l->next ? at + 1 : 0, l = l->next ? l->next : t->links) {
         if (!l->greeted || l->gone || l->diverged) continue;
         if (left < BATCH_BYTES_MAX || peers == SERVE_PEERS_MAX || arena_room(t->arena) < (size_t)16 << 20) {
             t->serve_from = at;
