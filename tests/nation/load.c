@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include "nation.h"
 
-enum { MINUTE = 60000, PATROLS = 32, PROBLEMS_PERCENT = 76, TRIES = 6, BEFORE = 2 };
+static const uint64_t MINUTE = 60000;
+enum { PATROLS = 32, PROBLEMS_PERCENT = 76, TRIES = 6, BEFORE = 2 };
 
 uint64_t load_roll(struct nation *n, uint64_t below) {
     n->die ^= n->die >> 12;

@@ -11,7 +11,8 @@
 #include "../sim/history.h"
 #include "nation.h"
 
-enum { MINUTE = 60000, LOOK_AGAIN_MS = 200, SETTLES_MS = 60000, BYTES_MAX = 8 << 20 };
+static const uint64_t MINUTE = 60000;
+enum { LOOK_AGAIN_MS = 200, SETTLES_MS = 60000, BYTES_MAX = 8 << 20 };
 struct options { uint64_t seed; uint32_t province; bool twice; const char *divisions; };
 struct result { bool failed; uint64_t fingerprint; };
 

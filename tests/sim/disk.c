@@ -46,7 +46,7 @@ static void note_lost(struct world *w, struct node *who, enum history_loss how) 
     for (int i = 0; i < w->n_nodes; i++) {                      /* a store whose daemon is down is a store all the same */
         struct node *n = &w->nodes[i];
         if (n->up) continue;
-        struct store_options so = { .path = n->path, .unit = n->code, .map_bytes = 256 << 20, .no_sync = true };
+        struct store_options so = { .path = n->path, .unit = n->code, .map_bytes = w->map_bytes, .no_sync = true };
         enum lz_err err = store_open(&opened[i], &so, NULL);
         LZ_ASSERT(err == LZ_ok);
         n->store = opened[i];

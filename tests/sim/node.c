@@ -108,7 +108,7 @@ static void connect_soon(struct world *w, struct node *child) {
 
 void node_boot(struct world *w, struct node *n) {
     n->faults = (struct store_faults){ strikes, n };
-    struct store_options so = { .path = n->path, .unit = n->code, .map_bytes = 256 << 20, .reserve_bytes = 1 << 20, .no_sync = true, .faults = &n->faults };
+    struct store_options so = { .path = n->path, .unit = n->code, .map_bytes = w->map_bytes, .reserve_bytes = 1 << 20, .no_sync = true, .faults = &n->faults };
     struct lz_fail fail = { 0 };
     speaker = n;
     enum lz_err err = store_open(&n->store, &so, &fail);

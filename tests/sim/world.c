@@ -48,6 +48,7 @@ void world_open(struct world *w, uint64_t seed, const char *dir, bool trace) {
     w->now_ms = 1000;
     w->fingerprint = seed;
     w->tip_idle_ms = 8000;
+    w->map_bytes = 256 << 20;
 }
 
 void world_start(struct world *w) {

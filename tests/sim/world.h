@@ -131,6 +131,7 @@ struct world {
     char failure[512];
     bool failed;
     uint32_t subscribe;                  /* a kind that the top wants in full; 0: none */
+    uint64_t map_bytes;                  /* of each store */
     uint64_t turns_max;                  /* more, and it does not come to rest; 0: as many as a small world may */
     uint32_t tip_idle_ms;                /* how seldom an idle link proves itself */
     /* What a scenario does to the network: true: this packet is lost. NULL: nothing. */
