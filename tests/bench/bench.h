@@ -17,7 +17,7 @@ double now_s(void);
 void nap_ms(double ms);
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* dir: is emptied, and removed by bench_end. From here on whatever is started ends with this process, also when it is interrupted. */
-void bench_begin(const char *dir);
+void bench_begin(const char *dir, bool patient);             /* patient: quiet() waits */
 void bench_end(void);
 void fresh_dir(char path[PATH_BYTES], const char *name);     /* below dir, new and empty */
 void remove_dir(const char *path);
@@ -30,7 +30,7 @@ void process_end(pid_t *pid, int signal_number);             /* and waits; nothi
 bool program_found(const char *name);
 int dial(int port);                                          /* a connected socket; -1: nobody listens */
 void wait_for_port(int port, const char *who);
-double cpu_us(pid_t pid);                                    /* user and system time so far */
+double cpu_us(pid_t pid);                                    /* user and system time of its threads so far */
 double memory_mib(pid_t pid, const char *field);             /* of /proc/PID/status: RssAnon */
 double dir_bytes(const char *path);                          /* blocks that its files take on the disk */
 void quiet(void);                                            /* waits a little until the machine does nothing else */
@@ -62,11 +62,11 @@ struct system {
     void (*end)(int tier, int signal_number);
     void (*start)(int tier);
     pid_t (*pid)(int tier);
-    double (*disk)(int tier);           /* bytes */
+    double (*disk)(int tier);           /* bytes; NULL: it keeps nothing that was passed on */
     struct relay *relay;
     bool city_counts;                   /* stored(CITY) can be asked */
 };
-extern const struct system chain, chain_seq, nats, linzhang;
+extern const struct system chain, chain_seq, nats, mosquitto, linzhang;
 
 /* Times of the messages, by number; shared with forked roles. */
 enum { TIMED_MAX = 1 << 21 };
@@ -75,11 +75,18 @@ extern struct timed *timed;
 void timed_reset(void);
 
 /* ---- cases.c ---- */
-struct sizes { uint64_t count, latencies, big; double kill_rate; };
+struct sizes { uint64_t count, latencies, big; uint32_t children; double kill_rate; };
 void case_throughput(const struct system *s, const struct sizes *z);
 void case_latency(const struct system *s, const struct sizes *z);
 void case_catchup(const struct system *s, const struct sizes *z);
 void case_kill(const struct system *s, const struct sizes *z);
-void case_disk(void);
+void case_disk(const struct sizes *z);
 void case_zmq(const struct sizes *z);
+void case_naive(const struct sizes *z);
+
+/* ---- cases_tree.c ---- */
+void case_fan_in(const struct sizes *z);
+void case_urgent(const struct sizes *z);
+void case_slow_child(const struct sizes *z);
+void case_large(const struct sizes *z);
 #endif

@@ -24,8 +24,8 @@ static void up(bool cuttable) {
     station_make(&tiers[CITY], dir, CITY_CODE, &tiers[PROVINCE], relay.from);
     station_make(&tiers[COUNTY], dir, COUNTY_FIRST, &tiers[CITY], 0);
     for (int i = 0; i < TIERS; i++) {
+        if (i > 0) station_enrol(&tiers[i - 1], &tiers[i]);          /* before it knocks, or it waits before it knocks again */
         station_start(&tiers[i]);
-        if (i > 0) station_enrol(&tiers[i - 1], &tiers[i]);
     }
     snprintf(to, sizeof to, "%u", tiers[COUNTY].unit);
     task = task_issue(&tiers[CITY], to);

@@ -167,7 +167,7 @@ struct rec_id task_issue(struct station *issuer, const char *to) {
         if (a.code == LZ_ok) break;
     }
     struct lz_bytes text = cell_of(&a, "id");
-    if (a.code != LZ_ok || text.len >= sizeof id) die("the task was not issued: %.*s", (int)a.text.len, (const char *)a.text.data);
+    if (a.code != LZ_ok || text.len >= sizeof id) die("%u does not issue the task: %.*s", issuer->unit, (int)a.text.len, (const char *)a.text.data);
     memcpy(id, text.data, text.len);
     if (!rec_id_parse(id, &task, &whole)) die("the task's id is not one");
     arena_rewind(arena, mark);

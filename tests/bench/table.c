@@ -80,6 +80,8 @@ static const struct target targets[] = {
     { "throughput, to NATS",                 "throughput",        "throughput",        "nats",      AT_LEAST, 2.0, 0 },
     { "throughput, to the bare synced chain", "throughput",       "throughput",        "chain",     AT_LEAST, 0.4, 0 },
     { "throughput, to it with a table in order", "throughput",    "throughput",        "chain-seq", AT_LEAST, 0.4, 0 },
+    { "throughput, to Mosquitto",            "throughput",        "throughput",        "mosquitto", NO_TARGET, 0, 0 },
+    { "throughput, to naive ZeroMQ",         "throughput",        "throughput",        "naive",     NO_TARGET, 0, 0 },
     { "latency at 200/s, p50, to the chain", "latency_light_p50", "latency_light_p50", "chain",     AT_MOST, 1.5, 0 },
     { "latency at 200/s, p99, to the chain", "latency_light_p99", "latency_light_p99", "chain",     AT_MOST, 2.0, 0 },
     { "latency at 200/s, p50, to it in order", "latency_light_p50", "latency_light_p50", "chain-seq", AT_MOST, 1.5, 0 },
@@ -92,6 +94,13 @@ static const struct target targets[] = {
     { "catch-up, first record, s",           "catchup_first",     NULL,                NULL,        AT_MOST, 0.5, 0 },
     { "kill -9 of the city: flowing, s",     "recovery_flowing",  NULL,                NULL,        AT_MOST, 1.0, 0 },
     { "kill -9 of the city: all there, to NATS", "recovery_all",  "recovery_all",      "nats",      NO_TARGET, 0, 0 },
+    { "fan-in of 11, city's CPU per record", "fanin_cpu_11",      "fanin_cpu_1",       "linzhang",  AT_MOST, 1.3, 0 },
+    { "fan-in of 150, city's CPU per record", "fanin_cpu_150",    "fanin_cpu_1",       "linzhang",  AT_MOST, 1.3, 0 },
+    { "urgent through a backlog, p99 (or 20 ms)", "urgent_loaded_p99", "urgent_alone_p50", "linzhang", AT_MOST, 3.0, 20 },
+    { "urgent as a cut link returns, p50, ms", "urgent_at_return_p50", NULL,            NULL,        NO_TARGET, 0, 0 },
+    { "one slow child: order to others, p99", "slow_child_with_p99", "slow_child_without_p99", "linzhang", NO_TARGET, 0, 0 },
+    { "first sync, to the catch-up",         "first_sync",        "catchup",           "linzhang",  NO_TARGET, 0, 0 },
+    { "start with a large store, city, s",   "start_up_city",         NULL,                NULL,        NO_TARGET, 0, 0 },
     { "CPU per record, 3 servers, to NATS",  "cpu_per_record",    "cpu_per_record",    "nats",      AT_MOST, 0.5, 0 },
     { "CPU per record, to the chain",        "cpu_per_record",    "cpu_per_record",    "chain",     NO_TARGET, 0, 0 },
     { "bytes on the wire per record, to NATS", "wire_bytes_per_record", "wire_bytes_per_record", "nats", NO_TARGET, 0, 0 },
@@ -133,9 +142,11 @@ bool report(const char *results, const char *const *absent) {
         if (isnan(ours) || (!is_absent && isnan(ratio))) good = false;
     }
     for (size_t i = 0; i < n_all; i++) {
-        if (strcmp(all[i].name, "lost") != 0 || all[i].v[all[i].n - 1] == 0) continue;
+        if (strcmp(all[i].name, "lost") != 0 || all[i].v[all[i].n - 1] == 0) continue;      /* sorted: the worst round */
         printf("%s: lost %.0f in a round\n", all[i].system, all[i].v[all[i].n - 1]);
         if (strcmp(all[i].system, "linzhang") == 0) good = false;
     }
+    printf("bench: %zu figures, %s; %.0f records/s, p50 %.2f ms\n", n_all, good ? "of every case, none lost" : "some are missing, or records lost",
+        figure_median("throughput", "linzhang"), figure_median("latency_light_p50", "linzhang"));
     return good;
 }
