@@ -48,7 +48,7 @@ void case_throughput(const struct system *s, const struct sizes *z) {
     nap_ms(500);
     quiet();
     for (int i = 0; i < TIERS; i++) {
-        figure(idle[i], s->name, "MiB", memory_mib(s->pid(i), "RssAnon:"));
+        if (s->start) figure(idle[i], s->name, "MiB", memory_mib(s->pid(i), "RssAnon:"));     /* a forked role holds this program's memory too */
         bytes[i] = s->disk ? s->disk(i) : 0;
     }
     double cpu = cpu_all(s), t0 = now_us();
@@ -67,7 +67,7 @@ void case_throughput(const struct system *s, const struct sizes *z) {
     figure("county_ack_rate", s->name, "records/s", (double)z->count * 1e6 / (acked - t0));
     figure("cpu_per_record", s->name, "us, three servers", cpu / (double)z->count);
     for (int i = 0; i < TIERS; i++) {
-        figure(busy[i], s->name, "MiB", peak.anon[i]);
+        if (s->start) figure(busy[i], s->name, "MiB", peak.anon[i]);
         if (s->disk) figure(disk[i], s->name, "bytes on disk per byte", (s->disk(i) - bytes[i]) / (double)z->count / MESSAGE_BYTES);
     }
     lost(s, z->count);

@@ -13,6 +13,7 @@ ROUNDS ?= 5
 .PHONY: bench bench-deps
 bench-deps: ## install the systems that make bench measures beside linzhang
 	@deploy/bootstrap bench-deps
+	@echo 'bench-deps: make bench starts its own servers; if this machine started the packages as services: systemctl disable --now nats-server mosquitto'
 bench: bootstrap ## ceilings, peers and linzhang side by side, against the targets [COUNT=100000] [ROUNDS=5] [PEERS=nats] [CASES=throughput,urgent]
 	@$(MAKE) --no-print-directory -j2 $(PROGS) $(BUILD)/bench/run
 	@$(BUILD)/bench/run $(BUILD)/linzhangd $(BUILD)/bench/dir $(BUILD)/bench/results.tsv $(COUNT) $(ROUNDS) "$(PEERS)" "$(CASES)"
