@@ -140,7 +140,9 @@ uint64_t station_count(struct station *s, struct rec_id task) {
     size_t mark = arena_used(arena);
     struct answer a = station_call(s, "count", false, (struct arg[]){ named("id", id) }, 1);
     struct lz_bytes value = cell_of(&a, "count");
-    if (value.len < sizeof digits) memcpy(digits, value.data, value.len);
+    if (value.len == 0 || value.len >= sizeof digits)
+        die("%u does not say how many it has: %.*s", s->unit, (int)a.text.len, (const char *)a.text.data);
+    memcpy(digits, value.data, value.len);
     arena_rewind(arena, mark);
     return strtoull(digits, NULL, 10);
 }
@@ -167,7 +169,8 @@ struct rec_id task_issue(struct station *issuer, const char *to) {
         if (a.code == LZ_ok) break;
     }
     struct lz_bytes text = cell_of(&a, "id");
-    if (a.code != LZ_ok || text.len >= sizeof id) die("%u does not issue the task: %.*s", issuer->unit, (int)a.text.len, (const char *)a.text.data);
+    if (a.code != LZ_ok || text.len == 0 || text.len >= sizeof id) 
+        die("%u does not issue the task: %.*s", issuer->unit, (int)a.text.len, (const char *)a.text.data);
     memcpy(id, text.data, text.len);
     if (!rec_id_parse(id, &task, &whole)) die("the task's id is not one");
     arena_rewind(arena, mark);
